@@ -1,0 +1,39 @@
+# Everything a fresh machine needs: Python 3.11+, git, make, the package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test lint types bench lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.done ## virtual environment with pinned dependencies and the package
+
+$(VENV)/.done: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## run the main job on M-DEMO
+	$(BIN)/massie run m-demo --adapter lexicon
+
+test: setup lint types ## lint, types and the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## pyright, strict
+	$(BIN)/pyright
+
+bench: setup ## the benchmarks, whose figures the README quotes
+	$(BIN)/python -m tests.benchmarks
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --output-file requirements.lock --custom-compile-command "make lock" --no-annotate
+
+clean: ## remove what was made here
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,99 @@
+"""MASSIE: benchmark suite and leaderboard for multilingual information extraction.
+
+    >>> import massie
+    >>> bench = massie.load_benchmark("m-demo", task="NER")
+    >>> adapter = massie.load_adapter("lexicon")
+    >>> adapter.prepare(bench)
+    >>> massie.score(bench, adapter.predict(bench.samples("test")))
+    Scores(LF1: NER …)
+
+What stands here is loaded when it is first used, so that ``import massie`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from massie._version import __version__
+
+if TYPE_CHECKING:
+    from massie.adapters import Adapter, load_adapter
+    from massie.build import Benchmark, load_benchmark
+    from massie.catalogue import Card, Catalogue
+    from massie.results import Result, Scores, read_result, score
+    from massie.scoring import lf1
+    from massie.types import (
+        Instance,
+        MassieError,
+        Prediction,
+        Role,
+        Sample,
+        Schema,
+        Split,
+        SystemCard,
+        Task,
+        Usage,
+        UserError,
+    )
+
+_PLACES = {
+    "Adapter": "massie.adapters",
+    "Benchmark": "massie.build",
+    "Card": "massie.catalogue",
+    "Catalogue": "massie.catalogue",
+    "Instance": "massie.types",
+    "MassieError": "massie.types",
+    "Prediction": "massie.types",
+    "Result": "massie.results",
+    "Role": "massie.types",
+    "Sample": "massie.types",
+    "Schema": "massie.types",
+    "Scores": "massie.results",
+    "Split": "massie.types",
+    "SystemCard": "massie.types",
+    "Task": "massie.types",
+    "Usage": "massie.types",
+    "UserError": "massie.types",
+    "lf1": "massie.scoring",
+    "load_adapter": "massie.adapters",
+    "load_benchmark": "massie.build",
+    "read_result": "massie.results",
+    "score": "massie.results",
+}
+
+__all__ = [
+    "Adapter",
+    "Benchmark",
+    "Card",
+    "Catalogue",
+    "Instance",
+    "MassieError",
+    "Prediction",
+    "Result",
+    "Role",
+    "Sample",
+    "Schema",
+    "Scores",
+    "Split",
+    "SystemCard",
+    "Task",
+    "Usage",
+    "UserError",
+    "__version__",
+    "lf1",
+    "load_adapter",
+    "load_benchmark",
+    "read_result",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'massie' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

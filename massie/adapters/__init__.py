@@ -1,0 +1,19 @@
+"""Adapters: systems that answer samples, built in or brought by users."""
+
+from massie.adapters.checking import Finding, check_adapter
+from massie.adapters.contract import Adapter, Prepared
+from massie.adapters.lines import parse_prediction, read_predictions, sample_line
+from massie.adapters.loading import ADAPTERS, adapter_digest, load_adapter
+
+__all__ = [
+    "ADAPTERS",
+    "Adapter",
+    "Finding",
+    "Prepared",
+    "adapter_digest",
+    "check_adapter",
+    "load_adapter",
+    "parse_prediction",
+    "read_predictions",
+    "sample_line",
+]

@@ -1,0 +1,97 @@
+"""Samples and predictions as JSON lines: what other processes and predictions files speak.
+
+A sample:      {"id": …, "task": "NER", "dataset": …, "language": "swa", "text": …,
+                "schemas": [{"name": "person", "description": null, "roles": []}, …]}
+A prediction:  {"id": …, "records": [{"entity": "Amina", "entity_type": "person"}]}
+               or {"id": …, "output": "raw text of a language model", "finish_reason": "stop"}
+               or {"id": …, "error": "why there is no answer"}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from massie.types import Prediction, PredictionsError, Sample, Usage
+
+MAXIMAL_LINE = 64 << 20
+
+
+class PredictionLine(BaseModel):
+    """A prediction as a JSON line holds it; exactly one of ``records``, ``output`` and ``error`` is given."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str = Field(max_length=200)
+    records: list[Any] | None = None
+    output: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = Field(default=None, ge=0)
+    output_tokens: int | None = Field(default=None, ge=0)
+    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> PredictionLine:
+        if sum(part is not None for part in (self.records, self.output, self.error)) != 1:
+            raise ValueError("exactly one of records, output and error must be given")
+        return self
+
+    def prediction(self) -> Prediction:
+        """The prediction itself."""
+        parts = (self.input_tokens, self.output_tokens, self.seconds)
+        usage = Usage(*parts) if any(part is not None for part in parts) else None
+        return Prediction(self.id, self.records, self.output, self.finish_reason, usage, self.error)
+
+
+def sample_line(sample: Sample) -> str:
+    """A sample as a JSON line, without gold."""
+    plain = {
+        "id": sample.id,
+        "task": str(sample.task),
+        "dataset": sample.dataset,
+        "language": sample.language,
+        "text": sample.text,
+        "schemas": [
+            {
+                "name": schema.name,
+                "description": schema.description,
+                "roles": [{"name": role.name, "description": role.description} for role in schema.roles],
+            }
+            for schema in sample.schemas
+        ],
+    }
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def parse_prediction(line: bytes | str, where: str) -> Prediction:
+    """The prediction of a line; raises PredictionsError naming ``where`` and what is wrong."""
+    try:
+        return PredictionLine.model_validate_json(line).prediction()
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in fault["loc"])
+        what = fault["msg"].removeprefix("Value error, ")
+        raise PredictionsError(f"{where}: {field + ': ' if field else ''}{what[:300]}") from error
+
+
+def read_predictions(path: Path) -> Iterator[tuple[int, Prediction]]:
+    """The predictions of a file with their line numbers; blank lines are passed over.
+
+    Raises PredictionsError in one sentence, naming file and line, for a line that is none.
+    """
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(MAXIMAL_LINE + 1):
+                number += 1
+                if len(line) > MAXIMAL_LINE:
+                    raise PredictionsError(f"{path}:{number}: the line is longer than {MAXIMAL_LINE >> 20} MiB")
+                if line.strip():
+                    yield number, parse_prediction(line, f"{path}:{number}")
+    except OSError as error:
+        raise PredictionsError(f"{path}: cannot be read: {error.strerror}") from error

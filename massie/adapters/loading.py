@@ -1,0 +1,76 @@
+"""Adapters by name: built in, ``package.module:Class``, or ``path/to/file.py:Class``."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from massie.adapters.contract import Adapter
+from massie.types import AdapterError, UnknownNameError
+
+ADAPTERS = {
+    "empty": "massie.adapters.reference:Empty",
+    "gold": "massie.adapters.reference:Gold",
+    "lexicon": "massie.adapters.lexicon:Lexicon",
+    "process": "massie.adapters.process:Process",
+}
+
+
+def load_adapter(name: str, options: Mapping[str, Any] | None = None) -> Adapter:
+    """The adapter of a name, made with the options as keyword arguments.
+
+    Raises UnknownNameError for an unknown built-in, and AdapterError where module, file or class cannot be loaded, an
+    option is not one of the class, or the class breaks the contract.
+    """
+    target = ADAPTERS.get(name, name)
+    place, colon, class_name = target.rpartition(":")
+    if not colon:
+        raise UnknownNameError("adapter", name, ADAPTERS, "or package.module:Class, or path/to/file.py:Class")
+    module = _module(place, name)
+    made: Any = getattr(module, class_name, None)
+    if not inspect.isclass(made):
+        classes = sorted(key for key, value in vars(module).items() if inspect.isclass(value))
+        raise UnknownNameError("class", class_name, classes, f"(in {place})")
+    try:
+        inspect.signature(made).bind(**(options or {}))
+    except TypeError as error:
+        raise AdapterError(f"{name}: options: {error}; the class takes {inspect.signature(made)}") from error
+    adapter = made(**(options or {}))
+    if not isinstance(adapter, Adapter):
+        missing = [method for method in ("describe", "predict") if not callable(getattr(adapter, method, None))]
+        raise AdapterError(f"{name}: breaks the contract: it has no method {' nor '.join(missing)}")
+    return adapter
+
+
+def adapter_digest(name: str) -> str | None:
+    """SHA-256 of the file of an adapter given by path; None for all others."""
+    place, _, _ = name.rpartition(":")
+    path = Path(place)
+    return sha256(path.read_bytes()).hexdigest() if place.endswith(".py") and path.is_file() else None
+
+
+def _module(place: str, name: str) -> ModuleType:
+    if not place.endswith(".py"):
+        try:
+            return import_module(place)
+        except ImportError as error:
+            raise AdapterError(f"{name}: the module {place!r} cannot be imported: {error}") from error
+    path = Path(place)
+    if not path.is_file():
+        raise AdapterError(f"{name}: there is no file {place}")
+    spec = spec_from_file_location(f"massie_adapter_{path.stem}", path)
+    assert spec is not None and spec.loader is not None, "a .py file always has a loader"
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise AdapterError(f"{place}: cannot be loaded: {type(error).__name__}: {error}") from error
+    return module

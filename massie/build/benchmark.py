@@ -1,0 +1,226 @@
+"""A benchmark as its users meet it: samples to answer, and the data behind them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from massie.build.building import Build, build, cell_path
+from massie.build.manifest import Manifest, read_manifest
+from massie.build.samples import CellData
+from massie.build.tables import cell_data_of
+from massie.catalogue import Catalogue
+from massie.catalogue import language as language_of
+from massie.sources import SourceStore
+from massie.types import (
+    BuildError,
+    Cell,
+    Instance,
+    Sample,
+    Split,
+    Task,
+    UnknownNameError,
+    record_as_json,
+)
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The part of a benchmark that is looked at: None takes all. ``limit`` is the most samples of each cell."""
+
+    tasks: tuple[Task, ...] | None = None
+    languages: tuple[str, ...] | None = None
+    datasets: tuple[str, ...] | None = None
+    limit: int | None = None
+
+    def has(self, cell: Cell) -> bool:
+        """Whether a cell is part of the selection."""
+        return (
+            (self.tasks is None or cell.task in self.tasks)
+            and (self.languages is None or cell.language in self.languages)
+            and (self.datasets is None or cell.dataset in self.datasets)
+        )
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A built benchmark, or a part of one, read from its folder (or from memory) cell by cell.
+
+    ``split`` is the split that ``samples`` and the others take when none is named.
+    """
+
+    manifest: Manifest
+    folder: Path | None = None
+    selection: Selection = Selection()
+    split: Split = Split.TEST
+    _cells: dict[tuple[Cell, Split], CellData] = field(default_factory=dict[tuple[Cell, Split], CellData], repr=False)
+
+    @classmethod
+    def of_build(cls, built: Build) -> Benchmark:
+        """A build that is still in memory."""
+        return cls(built.manifest, _cells=built.cells)
+
+    @classmethod
+    def open(cls, folder: Path) -> Benchmark:
+        """A build on disk; raises BuildError where the folder holds none."""
+        return cls(read_manifest(folder), folder)
+
+    @property
+    def id(self) -> str:
+        """The id of the benchmark's definition."""
+        return self.manifest.benchmark
+
+    @property
+    def digest(self) -> str:
+        """The manifest's digest: what two equal builds share."""
+        return self.manifest.digest
+
+    def cells(self, split: Split | str | None = None, *, whole: bool = False) -> list[Cell]:
+        """The cells that have samples in a split: those selected, or of the ``whole`` build."""
+        found = [entry.cell for entry in self.manifest.cells_of(self._split(split))]
+        return sorted(found if whole else filter(self.selection.has, found))
+
+    def select(
+        self,
+        *,
+        tasks: Collection[Task | str] | None = None,
+        languages: Collection[str] | None = None,
+        datasets: Collection[str] | None = None,
+        limit: int | None = None,
+        split: Split | str | None = None,
+    ) -> Benchmark:
+        """The same benchmark seen in part.
+
+        Raises UnknownNameError for a name that the build does not have, and BuildError where the split has no sample
+        of what is left.
+        """
+        known = {entry.cell for entry in self.manifest.cells}
+        chosen = Selection(
+            tasks=tuple(_task(task) for task in tasks) if tasks else None,
+            languages=_known("language", languages, {cell.language for cell in known}),
+            datasets=_known("dataset", datasets, {cell.dataset for cell in known}),
+            limit=limit,
+        )
+        part = replace(self, selection=chosen, split=self._split(split))
+        if not part.cells():
+            others = sorted({entry.split for entry in self.manifest.cells if entry.samples and chosen.has(entry.cell)})
+            hint = f"it has them in {' and '.join(others)} (--split)" if others else "no split has any"
+            raise BuildError(f"the build of {self.id} has no {part.split} samples of this selection; {hint}")
+        return part
+
+    def cell_data(self, cell: Cell, split: Split | str | None = None) -> CellData:
+        """The data of one cell and split; raises BuildError where a file of the build cannot be read."""
+        split = self._split(split)
+        if self.folder is None:
+            return self._cells[cell, split]
+        try:
+            tables = [pq.read_table(cell_path(self.folder, cell, split, name)) for name in ("instances", "samples")]
+        except (OSError, pa.ArrowException) as error:
+            raise BuildError(f"{self.folder}: {cell} {split} cannot be read ({error}); build it again") from error
+        return cell_data_of(cell, split, self.manifest.schemas(cell.dataset, cell.task), *tables)
+
+    def iter_samples(self, split: Split | str | None = None) -> Iterator[Sample]:
+        """The samples with their gold records, cell by cell, in the build's order."""
+        for cell in self.cells(split):
+            for number, sample in enumerate(self.cell_data(cell, split).samples()):
+                if self.selection.limit is not None and number >= self.selection.limit:
+                    break
+                yield sample
+
+    def samples(self, split: Split | str | None = None) -> list[Sample]:
+        """The same as a list."""
+        return list(self.iter_samples(split))
+
+    def instances(self, split: Split | str | None = None) -> Iterator[tuple[Cell, Instance]]:
+        """The instances (texts with all their gold records), cell by cell."""
+        for cell in self.cells(split):
+            for instance in self.cell_data(cell, split).instances:
+                yield cell, instance
+
+    def dataset(self, split: Split | str | None = None) -> Dataset:
+        """The samples as a ``datasets.Dataset``: id, instance_id, task, dataset, language, text, schemas, gold (JSON)."""
+        from datasets import Dataset
+
+        def row(sample: Sample) -> dict[str, object]:
+            gold = [record_as_json(record, sample.task) for record in sample.gold or ()]
+            return {
+                "id": sample.id,
+                "instance_id": sample.instance_id,
+                "task": str(sample.task),
+                "dataset": sample.dataset,
+                "language": sample.language,
+                "text": sample.text,
+                "schemas": [schema.name for schema in sample.schemas],
+                "gold": json.dumps(gold, ensure_ascii=False),
+            }
+
+        return Dataset.from_list([row(sample) for sample in self.iter_samples(split)])
+
+    def _split(self, split: Split | str | None) -> Split:
+        if split is None:
+            return self.split
+        try:
+            return Split(split)
+        except ValueError as error:
+            raise UnknownNameError("split", str(split), Split) from error
+
+
+def _task(name: Task | str) -> Task:
+    try:
+        return Task(name.upper())
+    except ValueError as error:
+        raise UnknownNameError("task", name, Task) from error
+
+
+def _known(kind: str, names: Collection[str] | None, known: Collection[str]) -> tuple[str, ...] | None:
+    """The names, checked; None where there are none."""
+    for name in names or ():
+        if name not in known:
+            raise UnknownNameError(kind, name, known, "(in this build)")
+    return tuple(names) if names else None
+
+
+def load_benchmark(
+    name: str,
+    *,
+    data: Path | str | None = None,
+    task: Task | str | None = None,
+    language: str | None = None,
+    dataset: str | None = None,
+    split: Split | str | None = None,
+    catalogue: Catalogue | None = None,
+) -> Benchmark:
+    """A benchmark by name: M-DEMO at once, any other from the folder ``data`` that ``massie build`` wrote.
+
+    Raises UnknownNameError for an unknown benchmark, task, language or dataset (suggesting the nearest), BuildError
+    where ``data`` is missing or holds another benchmark.
+    """
+    catalogue = catalogue or Catalogue.default()
+    definition = catalogue.benchmark(name)
+    if language is not None:
+        language_of(language)
+    if data is not None:
+        benchmark = Benchmark.open(Path(data))
+        if benchmark.id != definition.id:
+            raise BuildError(f"{data}: holds {benchmark.id}, not {definition.id}; name the right folder with --data")
+    elif definition.bundled:
+        benchmark = Benchmark.of_build(build(definition, catalogue, SourceStore.from_environment()))
+    else:
+        raise BuildError(
+            f"{name} has to be built first: massie build {name} --out DIR; then name the folder with --data DIR"
+        )
+    return benchmark.select(
+        tasks=[task] if task else None,
+        languages=[language] if language else None,
+        datasets=[dataset] if dataset else None,
+        split=split,
+    )

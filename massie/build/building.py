@@ -1,0 +1,246 @@
+"""Building a benchmark: from cards and raw files to cells of samples with a manifest."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pyarrow.parquet as pq
+
+from massie._version import __version__
+from massie.build.filters import decontaminate, deduplicate
+from massie.build.instances import Steps, by_split, instances_of
+from massie.build.manifest import (
+    MANIFEST,
+    CellEntry,
+    DatasetEntry,
+    Gap,
+    Manifest,
+    RoleEntry,
+    SchemaEntry,
+    manifest_digest,
+)
+from massie.build.samples import CellData, cell_data
+from massie.build.tables import instances_table, samples_table
+from massie.catalogue import BenchmarkDefinition, Card, Catalogue, Status
+from massie.readers import Faults, Joining, read_cell
+from massie.sources import SourceStore, cell_files
+from massie.types import (
+    BuildError,
+    Cell,
+    Instance,
+    NotInMirrorError,
+    ReaderError,
+    Schema,
+    SourceError,
+    Split,
+    Task,
+    UnknownNameError,
+)
+
+Progress = Callable[[int, int, str], None]
+"""Called with the raw cells done, those in all, and the one at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A built benchmark in memory: the manifest and the data of every cell and split."""
+
+    manifest: Manifest
+    cells: dict[tuple[Cell, Split], CellData]
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What reading leaves: instances by cell and split, with the counts of every step, and the gaps."""
+
+    instances: dict[tuple[Cell, Split], list[Instance]] = field(
+        default_factory=dict[tuple[Cell, Split], list[Instance]]
+    )
+    steps: dict[tuple[Cell, Split], Steps] = field(default_factory=dict[tuple[Cell, Split], Steps])
+    gaps: list[Gap] = field(default_factory=list[Gap])
+
+
+def build(
+    benchmark: BenchmarkDefinition,
+    catalogue: Catalogue,
+    store: SourceStore,
+    *,
+    datasets: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Build:
+    """Build a benchmark, or the part of it that some datasets and languages make.
+
+    A cell whose files cannot be had or read becomes a gap of the manifest, the others are built. Raises
+    UnknownNameError for a dataset or language that the benchmark does not have, and BuildError where not one cell
+    could be built.
+    """
+    cards = chosen_cards(benchmark, catalogue, datasets, languages)
+    work = [
+        (card, language, raw_split)
+        for card in cards
+        for language, raw_split in card.raw_cells()
+        if not languages or language in languages
+    ]
+    collected = _Collected()
+    for done, (card, language, raw_split) in enumerate(work):
+        if progress:
+            progress(done, len(work), f"{card.id} {language} {raw_split}")
+        _collect(card, language, raw_split, store, collected)
+    if progress:
+        progress(len(work), len(work), "")
+    if not collected.instances:
+        reasons = list(dict.fromkeys(gap.reason for gap in collected.gaps))
+        raise BuildError("\n".join(reasons[:3]) + (f"\n(and {len(reasons) - 3} more)" if len(reasons) > 3 else ""))
+    kept = decontaminate(deduplicate(collected.instances, collected.steps), collected.steps)
+    schemas = {(card.id, task): card.schemas(task) for card in cards for task in card.tasks}
+    cells = {
+        (cell, split): cell_data(benchmark, cell, split, schemas[cell.dataset, cell.task], instances)
+        for (cell, split), instances in sorted(kept.items())
+    }
+    return Build(_manifest(benchmark, cards, schemas, cells, collected), cells)
+
+
+def chosen_cards(
+    benchmark: BenchmarkDefinition,
+    catalogue: Catalogue,
+    datasets: Sequence[str] | None,
+    languages: Sequence[str] | None,
+) -> list[Card]:
+    """The cards of a benchmark, or those of some of its datasets, that have one of the languages."""
+    members = catalogue.datasets_of(benchmark)
+    for dataset in datasets or ():
+        card = catalogue.card(dataset)
+        if dataset not in members and card.status is not Status.READY:
+            raise BuildError(
+                f"{dataset} cannot be built: its card's status is {card.status!s} (massie datasets show {dataset})"
+            )
+        if dataset not in members:
+            raise UnknownNameError("dataset", dataset, members, f"(the benchmark {benchmark.id} does not have it)")
+    cards = [catalogue.card(dataset) for dataset in members if not datasets or dataset in datasets]
+    known = {language for card in cards for language in card.languages}
+    for language in languages or ():
+        if language not in known:
+            raise UnknownNameError("language", language, known, "(in the chosen datasets)")
+    return [card for card in cards if not languages or set(languages) & set(card.languages)]
+
+
+def _collect(card: Card, language: str, raw_split: str, store: SourceStore, collected: _Collected) -> None:
+    """Read one raw cell into instances for each of its tasks and splits; what goes wrong becomes a gap."""
+    faults = Faults()
+    try:
+        files = cell_files(card, language, raw_split, store)
+        parts = by_split(card, raw_split, read_cell(card, language, raw_split, files, faults))
+    except NotInMirrorError as error:
+        collected.gaps.append(_gap(card, language, raw_split, "unavailable", error))
+        return
+    except (SourceError, ReaderError) as error:
+        collected.gaps.append(_gap(card, language, raw_split, "failed", error))
+        return
+    glue = Joining.for_card(card, language).glue
+    for task in card.tasks:
+        for split, texts in parts.items():
+            steps = Steps()
+            key = (Cell(task, card.id, language), split)
+            if key in collected.instances:
+                raise BuildError(f"card {card.id}: two raw splits of {language} give the split {split}")
+            collected.instances[key] = instances_of(card, task, language, split, texts, glue, steps)
+            steps.note(faults)
+            collected.steps[key] = steps
+
+
+def _gap(card: Card, language: str, raw_split: str, kind: str, error: Exception) -> Gap:
+    return Gap.model_validate(
+        {"dataset": card.id, "language": language, "raw_split": raw_split, "kind": kind, "reason": str(error)}
+    )
+
+
+def _manifest(
+    benchmark: BenchmarkDefinition,
+    cards: Iterable[Card],
+    schemas: dict[tuple[str, Task], tuple[Schema, ...]],
+    cells: dict[tuple[Cell, Split], CellData],
+    collected: _Collected,
+) -> Manifest:
+    entries = [_cell_entry(data, collected.steps[key]) for key, data in cells.items()]
+    used = {entry.dataset for entry in entries}
+    return Manifest(
+        benchmark=benchmark.id,
+        version=benchmark.version,
+        seed=benchmark.seed,
+        schemas_per_sample=benchmark.schemas_per_sample,
+        caps=benchmark.caps,
+        massie_version=__version__,
+        datasets={card.id: _dataset_entry(card, schemas) for card in cards if card.id in used},
+        cells=entries,
+        gaps=collected.gaps,
+        digest=manifest_digest(
+            benchmark.id, benchmark.version, benchmark.seed, benchmark.schemas_per_sample, benchmark.caps, entries
+        ),
+    )
+
+
+def _dataset_entry(card: Card, schemas: dict[tuple[str, Task], tuple[Schema, ...]]) -> DatasetEntry:
+    def entry(schema: Schema) -> SchemaEntry:
+        roles = [RoleEntry(name=role.name, description=role.description) for role in schema.roles]
+        return SchemaEntry(name=schema.name, description=schema.description, roles=roles)
+
+    assert card.source is not None, "a card that was read has a source"
+    return DatasetEntry(
+        name=card.name,
+        pin=card.source.pin,
+        licence=card.licence,
+        schemas={task: [entry(schema) for schema in schemas[card.id, task]] for task in card.tasks},
+    )
+
+
+def _cell_entry(data: CellData, steps: Steps) -> CellEntry:
+    return CellEntry(
+        task=data.cell.task,
+        dataset=data.cell.dataset,
+        language=data.cell.language,
+        split=data.split,
+        instances=len(data.instances),
+        samples=len(data.rows),
+        samples_with_gold=data.with_gold(),
+        digest=data.digest(),
+        texts=steps.texts,
+        records=steps.records,
+        dropped=dict(sorted(steps.dropped.items())),
+        places=dict(sorted(steps.places.items())),
+    )
+
+
+def cell_path(folder: Path, cell: Cell, split: Split, table: str) -> Path:
+    """The Parquet file of a cell's table (``instances`` or ``samples``)."""
+    return folder / cell.task / split / f"{cell.dataset}.{cell.language}.{table}.parquet"
+
+
+def write_build(built: Build, folder: Path) -> None:
+    """Write a build to a folder, whole or not at all.
+
+    Raises BuildError where the folder is not empty or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BuildError(f"{folder}: is not an empty folder; name another with --out, or remove it first")
+    partial: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+        for (cell, split), data in built.cells.items():
+            for table, content in (("instances", instances_table(data)), ("samples", samples_table(data))):
+                path = cell_path(partial, cell, split, table)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pq.write_table(content, path, compression="zstd")
+        (partial / MANIFEST).write_text(built.manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        partial.chmod(0o755)
+        partial.replace(folder)
+    except OSError as error:
+        raise BuildError(f"{folder}: cannot be written: {error.strerror}; name another folder with --out") from error
+    finally:
+        if partial is not None and partial.exists():
+            shutil.rmtree(partial)

@@ -1,0 +1,159 @@
+"""From the texts of a reader to instances: validate, merge and refine (steps 2 to 5 of a build)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from massie.build.drawing import fraction, short_hash
+from massie.catalogue import Card, EventLabel, Label, MadeSplits
+from massie.readers import Faults, RawText, annotations_of
+from massie.types import Argument, Event, Instance, Mention, Record, Relation, Span, Split, Task
+
+
+@dataclass(slots=True)
+class Steps:
+    """Counts of one cell and split: texts and records after each step, and what was dropped, by kind."""
+
+    texts: dict[str, int] = field(default_factory=dict[str, int])
+    records: dict[str, int] = field(default_factory=dict[str, int])
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    places: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def after(self, step: str, instances: list[Instance]) -> None:
+        """Count what is left after a step."""
+        self.texts[step] = len(instances)
+        self.records[step] = sum(len(instance.records) for instance in instances)
+
+    def drop(self, kind: str, where: str, number: int = 1) -> None:
+        """Count something dropped, with the first few places."""
+        self.dropped[kind] += number
+        places = self.places.setdefault(kind, [])
+        if len(places) < 5:
+            places.append(where)
+
+    def note(self, faults: Faults) -> None:
+        """Take over what the reader counted."""
+        for kind, number in faults.counts.items():
+            self.dropped[kind] += number
+            self.places.setdefault(kind, []).extend(faults.places[kind])
+
+
+def by_split(card: Card, raw_split: str, texts: Iterable[RawText]) -> dict[Split, list[RawText]]:
+    """The texts of a raw split by the split that they belong to; missing splits are made by the text's hash."""
+    made = next((made for made in card.splits if made.of == raw_split), None)
+    if made is None:
+        return {Split(raw_split): list(texts)}
+    parts: dict[Split, list[RawText]] = {split: [] for split in Split if split in made.shares}
+    for text in texts:
+        parts[_made_split(card.id, made, text.text)].append(text)
+    return parts
+
+
+def _made_split(dataset: str, made: MadeSplits, text: str) -> Split:
+    place = fraction("split", dataset, text)
+    below = 0.0
+    for split in Split:
+        below += made.shares.get(split, 0.0)
+        if place < below:
+            return split
+    return max(made.shares, key=lambda split: made.shares[split])
+
+
+def instances_of(
+    card: Card, task: Task, language: str, split: Split, texts: Iterable[RawText], glue: str, steps: Steps
+) -> list[Instance]:
+    """The instances of one cell and split, in the order of the texts.
+
+    Every mention must stand at its offsets, else its record is dropped and counted; annotations of one text are merged;
+    equal records are kept once; labels are renamed or dropped as the card says. ``glue`` joins the fragments of a
+    discontinuous mention.
+    """
+    merged: dict[str, dict[Record, None]] = {}
+    read_texts = read_records = 0
+    refine = _Refinement(card, task, glue, steps)
+    for raw in texts:
+        read_texts += 1
+        records = merged.get(raw.text)
+        if records is None:
+            if not raw.text.strip():
+                steps.drop("text without characters", raw.where)
+                continue
+            records = merged[raw.text] = {}
+        else:
+            steps.drop("duplicate text (its records are merged)", raw.where)
+        if raw.annotations:
+            annotations = annotations_of(raw, task)
+            read_records += len(annotations)
+            for record in refine(annotations, raw):
+                if record in records:
+                    steps.drop("equal record", raw.where)
+                else:
+                    records[record] = None
+    steps.texts["read"], steps.records["read"] = read_texts, read_records
+    instances = [
+        Instance(short_hash(card.id, language, split, text), card.id, language, split, text, tuple(records))
+        for text, records in merged.items()
+    ]
+    steps.after("validate, merge, refine", instances)
+    return instances
+
+
+class _Refinement:
+    """Validates and renames the annotations of texts, counting what it drops."""
+
+    def __init__(self, card: Card, task: Task, glue: str, steps: Steps) -> None:
+        self._labels: Mapping[str, Label | EventLabel] = card.labels(task)
+        self._roles = card.roles
+        self._task = task
+        self._glue = glue
+        self._steps = steps
+
+    def __call__(self, annotations: list[Record], raw: RawText) -> Iterator[Record]:
+        for record in annotations:
+            label = self._labels.get(record.label)
+            if label is None:
+                self._steps.drop(f"label {record.label!r} not in the card", raw.where)
+            elif label.name is None:
+                self._steps.drop(f"label {record.label!r} dropped by the card", raw.where)
+            else:
+                refined = self._refined(record, label, label.name, raw)
+                if refined is not None:
+                    yield refined
+
+    def _refined(self, record: Record, label: Label, name: str, raw: RawText) -> Record | None:
+        match record:
+            case Span(_, mention):
+                return Span(name, mention) if self._stands(mention, raw) else None
+            case Relation(_, head, tail):
+                return Relation(name, head, tail) if self._stands(head, raw) and self._stands(tail, raw) else None
+            case Event(_, trigger, arguments):
+                if not self._stands(trigger, raw):
+                    return None
+                if self._task is Task.ED or not isinstance(label, EventLabel):
+                    return Event(name, trigger)
+                return Event(name, trigger, tuple(dict.fromkeys(self._arguments(arguments, label, raw))))
+
+    def _arguments(self, arguments: tuple[Argument, ...], label: EventLabel, raw: RawText) -> Iterator[Argument]:
+        for argument in arguments:
+            role = self._roles.get(argument.role)
+            if role is None or argument.role not in label.roles:
+                self._steps.drop(f"role {argument.role!r} not in the card for its event type", raw.where)
+            elif role.name is None:
+                self._steps.drop(f"role {argument.role!r} dropped by the card", raw.where)
+            elif self._stands(argument.mention, raw):
+                yield Argument(role.name, argument.mention)
+
+    def _stands(self, mention: Mention, raw: RawText) -> bool:
+        """Whether the mention's surface is found at its offsets."""
+        text, length = raw.text, len(raw.text)
+        if not mention.fragments or not mention.surface.strip():
+            self._steps.drop("empty span", raw.where)
+        elif any(not 0 <= start < end <= length for start, end in mention.fragments):
+            self._steps.drop("offsets outside the text", raw.where)
+        elif self._glue.join(text[start:end] for start, end in mention.fragments) != mention.surface:
+            self._steps.drop("surface not at its offsets", raw.where)
+        else:
+            return True
+        return False

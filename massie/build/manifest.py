@@ -1,0 +1,141 @@
+"""The manifest of a build: what it holds, from where, counted after every step, and the digest that names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from massie.catalogue import Caps, Content, Licence, explain
+from massie.types import BuildError, Cell, Role, Schema, Split, Task
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+class RoleEntry(Content):
+    """A role as the manifest keeps it."""
+
+    name: str
+    description: str | None = None
+
+
+class SchemaEntry(Content):
+    """A schema as the manifest keeps it."""
+
+    name: str
+    description: str | None = None
+    roles: list[RoleEntry] = []
+
+    def schema(self) -> Schema:
+        """The schema itself."""
+        return Schema(self.name, self.description, tuple(Role(role.name, role.description) for role in self.roles))
+
+
+class DatasetEntry(Content):
+    """A dataset of the build: source, licence and, for each task, the schemas in order."""
+
+    name: str
+    pin: str
+    licence: Licence
+    schemas: dict[Task, list[SchemaEntry]]
+
+
+class CellEntry(Content):
+    """A cell and split of the build.
+
+    ``texts`` and ``records`` are the counts after every step, ``dropped`` what was dropped by kind, with some
+    ``places``; ``digest`` is the SHA-256 over the canonical form of the samples.
+    """
+
+    task: Task
+    dataset: str
+    language: str
+    split: Split
+    instances: int
+    samples: int
+    samples_with_gold: int
+    digest: str
+    texts: dict[str, int]
+    records: dict[str, int]
+    dropped: dict[str, int] = {}
+    places: dict[str, list[str]] = {}
+
+    @property
+    def cell(self) -> Cell:
+        """The cell."""
+        return Cell(self.task, self.dataset, self.language)
+
+
+class Gap(Content):
+    """Raw files that could not be had or read: ``unavailable`` (a mirror does not hold them) or ``failed``."""
+
+    dataset: str
+    language: str
+    raw_split: str
+    kind: Literal["unavailable", "failed"]
+    reason: str
+
+
+class Manifest(Content):
+    """The manifest: benchmark and parameters, datasets, cells, gaps, and the digest over all of it that matters."""
+
+    format: Literal[1] = FORMAT
+    benchmark: str
+    version: str
+    seed: int
+    schemas_per_sample: int
+    caps: dict[Split, Caps] | None
+    hard_negatives: str | None = None
+    massie_version: str
+    datasets: dict[str, DatasetEntry]
+    cells: list[CellEntry]
+    gaps: list[Gap] = []
+    digest: str
+
+    def schemas(self, dataset: str, task: Task) -> tuple[Schema, ...]:
+        """The schemas of a dataset's task, in order."""
+        return tuple(entry.schema() for entry in self.datasets[dataset].schemas[task])
+
+    def cells_of(self, split: Split) -> list[CellEntry]:
+        """The cells that have samples in a split."""
+        return [cell for cell in self.cells if cell.split is split and cell.samples]
+
+
+def manifest_digest(
+    benchmark: str,
+    version: str,
+    seed: int,
+    schemas_per_sample: int,
+    caps: dict[Split, Caps] | None,
+    cells: Sequence[CellEntry],
+) -> str:
+    """What two builds share when they are the same benchmark: the hash of parameters and cells' digests."""
+    plain = {
+        "benchmark": [benchmark, version, seed, schemas_per_sample],
+        "caps": {split: caps[split].model_dump() for split in Split if split in caps} if caps else None,
+        "cells": sorted([*map(str, entry.cell), entry.split, entry.digest] for entry in cells),
+    }
+    return sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a build.
+
+    Raises BuildError where the folder does not hold a build that this version reads.
+    """
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise BuildError(
+            f"{folder}: holds no build ({MANIFEST} is missing); make one with: massie build BENCHMARK --out {folder}"
+        ) from error
+    except OSError as error:
+        raise BuildError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise BuildError(f"{explain(error, path)}\nbuild it again with: massie build") from error

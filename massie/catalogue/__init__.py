@@ -1,0 +1,47 @@
+"""The catalogue: dataset cards, languages and benchmark definitions, read from the content folder ``tasks/``."""
+
+from massie.catalogue.benchmarks import BenchmarkDefinition, Caps
+from massie.catalogue.cards import (
+    Access,
+    Card,
+    Counts,
+    EventLabel,
+    Join,
+    Label,
+    Licence,
+    MadeSplits,
+    Source,
+    SourceFiles,
+    Status,
+    TextRules,
+    read_card,
+)
+from massie.catalogue.catalogue import Catalogue
+from massie.catalogue.languages import Language, language, languages
+from massie.catalogue.yaml import Content, explain, read_yaml, validated
+
+__all__ = [
+    "Access",
+    "BenchmarkDefinition",
+    "Caps",
+    "Card",
+    "Catalogue",
+    "Content",
+    "Counts",
+    "EventLabel",
+    "Join",
+    "Label",
+    "Language",
+    "Licence",
+    "MadeSplits",
+    "Source",
+    "SourceFiles",
+    "Status",
+    "TextRules",
+    "explain",
+    "language",
+    "languages",
+    "read_card",
+    "read_yaml",
+    "validated",
+]

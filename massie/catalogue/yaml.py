@@ -1,0 +1,94 @@
+"""Reads YAML content strictly: safe types only, duplicate keys refused, errors that name file and field."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from massie.types import ContentError
+
+
+class Content(BaseModel):
+    """Base of everything that a content file holds: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_BaseLoader):
+    """Safe YAML, in which a key may stand only once and words such as ``no`` and ``2024-01-01`` stay text."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        mapping: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a plain value", key_node.start_mark)
+            if key in mapping:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            mapping[key] = self.construct_object(value_node, deep=deep)
+        return mapping
+
+
+# YAML 1.1 reads no, on, off, y and dates as other types, which bites language codes and label names: only true/false
+# are booleans here, and dates stay text.
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge")
+    ]
+    for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", yaml.resolver.re.compile(r"^(?:true|false)$"), ["t", "f"])
+
+
+def read_yaml(path: Path) -> Any:
+    """The file's content as plain Python values.
+
+    Raises ContentError where the file cannot be read or is not YAML, naming file and line.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 (a safe loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContentError(f"{path}: cannot be read: {error}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ContentError(f"{where}: not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ContentError(f"{path}: not valid YAML: {error}") from error
+
+
+def validated(model: type[Model], data: Any, path: Path) -> Model:
+    """``data`` as a ``model``; a ContentError lists each fault as ``path: field: what``."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ContentError(explain(error, path)) from error
+
+
+def explain(error: ValidationError, where: Path | str) -> str:
+    """A validation error in MASSIE's words: one line for each fault, the field's path first."""
+    lines: list[str] = []
+    for fault in error.errors(include_url=False, include_input=True)[:20]:
+        field = ".".join(str(part) for part in fault["loc"]) or "(the whole file)"
+        what = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            what = "unknown key; remove it or check its spelling"
+        elif fault["type"] == "missing":
+            what = "this key is missing"
+        elif not isinstance(fault["input"], (dict, list)):
+            what += f" (got {str(fault['input'])[:80]!r})"
+        lines.append(f"{where}: {field}: {what}")
+    return "\n".join(lines)

@@ -1,0 +1,91 @@
+"""What the commands print: tables that align in any script, progress with time left, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+Advance = Callable[[int, int, str], None]
+"""Called with what is done, what there is in all, and a few words on where things stand."""
+
+
+def console(*, error: bool = False) -> Console:
+    """The terminal; lines are wrapped at its width, and not at all where the output is no terminal."""
+    stream = sys.stderr if error else sys.stdout
+    return Console(stderr=error, width=None if stream.isatty() else 160, highlight=False, soft_wrap=not stream.isatty())
+
+
+def print_json(value: Any) -> None:
+    """The value as indented JSON on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+    """A table; ``right`` are the places of columns that are set flush right. Cells are plain text, never markup."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place, header in enumerate(headers):
+        table.add_column(header, justify="right" if place in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console().print(table)
+
+
+@contextmanager
+def progress(title: str, *, quiet: bool = False, unit: str = "") -> Iterator[Advance]:
+    """A progress bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+    if quiet:
+        yield lambda done, total, words: None
+    elif sys.stderr.isatty():
+        yield from _bar(title)
+    else:
+        yield _lines(title, unit)
+
+
+def _bar(title: str) -> Iterator[Advance]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    with Progress(*columns, console=console(error=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, words="")
+
+        def advance(done: int, total: int, words: str) -> None:
+            bar.update(task, completed=done, total=total, words=words)
+
+        yield advance
+
+
+def _lines(title: str, unit: str) -> Advance:
+    started = last = time.monotonic()
+
+    def advance(done: int, total: int, words: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < 10 and done < total:
+            return
+        last = now
+        rate = done / (now - started) if now > started else 0.0
+        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
+        click.echo(f"{title}: {done} of {total} {unit}{left} {words}".rstrip(), err=True)
+
+    return advance
+
+
+def warn(message: str) -> None:
+    """A remark that is no error, on standard error."""
+    click.echo(f"note: {message}", err=True)

@@ -1,0 +1,215 @@
+"""Token-tag columns: a token a line, its fields in columns, a blank line after each sentence (CoNLL and its kin).
+
+    Amina   B-PER
+    works   O
+    in      O
+    Kisumu  B-LOC
+    .       O
+
+Columns are counted from 1. Nothing is stripped from a line, so that a token may be a space. A card for CoNLL-U names
+the columns that it needs, the comment with the sentence's text, and the column MISC with its marks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from massie.catalogue import Content
+from massie.readers.reading import RawText, Reading
+from massie.readers.tags import OUTSIDE, is_tag
+from massie.readers.tokens import align, join_marked, tagged_text
+from massie.sources import RawFile
+from massie.types import ReaderError
+
+_DELIMITERS = {"tab": "\t", "space": " ", "white space": None}
+_FEATURES = "|"
+_WHITE_SPACE_LINE = re.compile(r"^[^\S\n]+$", re.MULTILINE)
+
+
+class Options(Content):
+    """How the columns of a source are laid out.
+
+    ``columns`` is how many a row has, ``delimiter`` what parts them: one tab, one space, or any run of white space.
+    ``token`` is the token's column; ``tags`` are those with tags, one for each layer. A tag is its mark, then
+    ``tag_separator``, then its label. Where tags stand among features (``name=B-PER|SpaceAfter=No``), ``tag_feature``
+    is the name of theirs; a token without it is outside.
+
+    ``comments`` are beginnings of lines to pass over, ``document_markers`` of lines that part sentences as a blank
+    line does. ``text_comment`` is the beginning of the comment that holds the sentence as it was before tokenising.
+    ``misc_column`` is a column of features in which ``no_space`` says that the next token follows without a space;
+    it is used where there is no such comment.
+    """
+
+    columns: int = Field(ge=1)
+    delimiter: Literal["tab", "space", "white space"] = "tab"
+    token: int = Field(default=1, ge=1)
+    tags: tuple[int, ...] = Field(min_length=1)
+    tag_separator: str = Field(default="-", min_length=1)
+    tag_feature: str | None = None
+    comments: tuple[str, ...] = ()
+    document_markers: tuple[str, ...] = ()
+    text_comment: str | None = None
+    misc_column: int | None = Field(default=None, ge=1)
+    no_space: str = "SpaceAfter=No"
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> Self:
+        for column in (self.token, *self.tags, self.misc_column or 1):
+            if not 1 <= column <= self.columns:
+                raise ValueError(f"there is no column {column}: a row has the columns 1 to {self.columns}")
+        return self
+
+
+def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterator[RawText]:
+    """Yield a text for each sentence; raises ReaderError for a file in which no row has the card's columns."""
+    for file in files:
+        lines = _lines(file, options)
+        _check_columns(file, lines, options)
+        for start, block in _blocks(lines):
+            sentence = _sentence(file, start, block, options, reading)
+            if sentence is not None:
+                yield sentence
+
+
+def _lines(file: RawFile, options: Options) -> list[str]:
+    """The file's lines; those that part sentences (blank, white space only, document markers) are empty."""
+    lines = _WHITE_SPACE_LINE.sub("", file.text().replace("\r\n", "\n")).split("\n")
+    if not options.document_markers:
+        return lines
+    return ["" if line.startswith(options.document_markers) else line for line in lines]
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Each run of lines that are not empty, with the number of its first line."""
+    lines.append("")
+    start = 0
+    while start < len(lines):
+        end = lines.index("", start)
+        if end > start:
+            yield start + 1, lines[start:end]
+        start = end + 1
+
+
+def _check_columns(file: RawFile, lines: Iterable[str], options: Options) -> None:
+    delimiter, comments = _DELIMITERS[options.delimiter], _comments(options)
+    rows = ((number, line) for number, line in enumerate(lines, start=1) if line and not line.startswith(comments))
+    first: tuple[int, int] | None = None
+    for number, row in rows:
+        width = len(row.split(delimiter))
+        if width == options.columns:
+            return
+        first = first or (number, width)
+    if first is not None:
+        raise ReaderError(
+            f"{file.path}:{first[0]}: no row of the file has {options.columns} columns parted by {options.delimiter} "
+            f"(this one has {first[1]}); correct columns and delimiter in the card's reader.options"
+        )
+
+
+def _comments(options: Options) -> tuple[str, ...]:
+    return (*options.comments, options.text_comment) if options.text_comment else options.comments
+
+
+def _sentence(file: RawFile, start: int, block: list[str], options: Options, reading: Reading) -> RawText | None:
+    comments = _comments(options)
+    rows = [row for row in block if not row.startswith(comments)] if comments else block
+    columns = _columns(rows, options) or _repaired(file, start, block, options, reading)
+    if not columns:
+        return None
+    where = f"{file.name}:{start}"
+    text, offsets = _text(columns, block, options, reading, where)
+    layers: Iterable[Sequence[str]] = [columns[column - 1] for column in options.tags]
+    if options.tag_feature is not None:
+        layers = [[_feature(field, options.tag_feature) for field in layer] for layer in layers]
+    return tagged_text(text, offsets, layers, options.tag_separator, reading, where)
+
+
+def _columns(rows: Sequence[str], options: Options) -> list[tuple[str, ...]] | None:
+    """The sentence's columns, or None where a row is not whole."""
+    delimiter = _DELIMITERS[options.delimiter]
+    try:
+        columns = list(zip(*[row.split(delimiter) for row in rows], strict=True))
+    except ValueError:
+        return None
+    return columns if len(columns) == options.columns and "" not in columns[options.token - 1] else None
+
+
+def _repaired(file: RawFile, start: int, block: list[str], options: Options, reading: Reading) -> list[tuple[str, ...]]:
+    """The columns of a sentence with rows that are not whole, each of which is counted as a fault."""
+    comments = _comments(options)
+    rows: list[list[str]] = []
+    for number, row in enumerate(block, start=start):
+        if comments and row.startswith(comments):
+            continue
+        fields, fault = _repaired_row(row, options)
+        if fault is not None:
+            reading.faults.add(fault, f"{file.name}:{number}")
+        if fields:
+            rows.append(fields)
+    return list(zip(*rows, strict=True))
+
+
+def _repaired_row(row: str, options: Options) -> tuple[list[str], str | None]:
+    """The row's fields, as many as there are columns (none where it has no token), and its fault.
+
+    Empty fields at the end are no fault. Of other fields too many, the tags decide whether they stand behind the
+    columns or whether a token holds the delimiter.
+    """
+    delimiter = _DELIMITERS[options.delimiter]
+    fields = row.split(delimiter)
+    while len(fields) > options.columns and not fields[-1]:
+        fields.pop()
+    extra = len(fields) - options.columns
+    fault = None
+    if extra < 0:
+        fault = "too few columns, the missing taken as O"
+        fields += [OUTSIDE] * -extra if len(fields) >= options.token else [""] * -extra
+    elif extra > 0:
+        fault = "too many columns"
+        if not _has_tags(fields, options):
+            token = slice(options.token - 1, options.token + extra)
+            fields[token] = [(delimiter or " ").join(filter(None, fields[token]))]
+    if not fields[options.token - 1]:
+        return [], "no token, the row left out"
+    return fields[: options.columns], fault
+
+
+def _has_tags(fields: Sequence[str], options: Options) -> bool:
+    tags = (fields[column - 1] for column in options.tags)
+    return options.tag_feature is not None or all(is_tag(tag, options.tag_separator) for tag in tags)
+
+
+def _text(
+    columns: Sequence[Sequence[str]], block: Iterable[str], options: Options, reading: Reading, where: str
+) -> tuple[str, list[tuple[int, int]]]:
+    """The sentence's text and the place of each token in it."""
+    tokens = columns[options.token - 1]
+    if options.text_comment is not None:
+        original = _original(block, options.text_comment)
+        offsets = align(original, tokens) if original is not None else None
+        if original is not None and offsets is not None:
+            return reading.joining.text(original), offsets
+        differs = "the comment's text differs from the tokens" if original is not None else "no comment with the text"
+        reading.faults.add(f"{differs}, tokens joined", where)
+    if options.misc_column is not None:
+        glued = [options.no_space in misc.split(_FEATURES) for misc in columns[options.misc_column - 1]]
+        return join_marked(tokens, glued, reading.joining)
+    return reading.joining.join(tokens)
+
+
+def _original(block: Iterable[str], prefix: str) -> str | None:
+    comment = next((line for line in block if line.startswith(prefix)), None)
+    return comment.removeprefix(prefix).strip() if comment is not None else None
+
+
+def _feature(features: str, name: str) -> str:
+    """The value of a feature of ``A=1|B=2``, or O."""
+    for feature in features.split(_FEATURES):
+        key, _, value = feature.partition("=")
+        if key == name:
+            return value
+    return OUTSIDE

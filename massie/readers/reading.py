@@ -1,0 +1,116 @@
+"""What every reader is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from massie.catalogue import Card, Join, language
+from massie.sources import RawFile
+from massie.types import Mention, Record
+
+
+@dataclass(frozen=True, slots=True)
+class RawText:
+    """A text of a source with its annotations: records whose labels are the source's own.
+
+    ``where`` is the place in the source (``file:line`` or ``file:id``), for reports.
+    """
+
+    text: str
+    annotations: tuple[Record, ...]
+    where: str
+
+
+@dataclass(slots=True)
+class Faults:
+    """Counts, by kind, what could not be taken as it stood, with the first few places of each kind."""
+
+    counts: Counter[str] = field(default_factory=Counter[str])
+    places: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def add(self, kind: str, where: str, number: int = 1) -> None:
+        """Count a fault of a kind (a short phrase, the same for all of its kind) at a place (``file:line``)."""
+        self.counts[kind] += number
+        places = self.places.setdefault(kind, [])
+        if len(places) < 5:
+            places.append(where)
+
+    def merge(self, other: Faults) -> None:
+        """Add another count to this one."""
+        for kind, number in other.counts.items():
+            self.counts[kind] += number
+            places = self.places.setdefault(kind, [])
+            places.extend(other.places[kind][: 5 - len(places)])
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How tokens become text, for one language of a card."""
+
+    spaces: bool
+    space_token: str | None = None
+    replace: dict[int, str] = field(default_factory=dict[int, str])
+
+    @classmethod
+    def for_card(cls, card: Card, code: str) -> Joining:
+        """The rule that holds for a language of a card: its own, else the card's, else by its script."""
+        rules = card.text
+        join = rules.join_by_language.get(code, rules.join)
+        spaces = language(code).spaces if join is Join.AUTO else join is Join.SPACE
+        return cls(spaces, rules.space_token, {ord(old): new for old, new in rules.replace.items()})
+
+    @property
+    def glue(self) -> str:
+        """What stands between tokens, and between the fragments of a discontinuous mention."""
+        return " " if self.spaces else ""
+
+    def text(self, text: str) -> str:
+        """A text of the source with the card's single-character replacements made (offsets keep)."""
+        return text.translate(self.replace) if self.replace else text
+
+    def join(self, tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+        """The text of a list of tokens, and each token's ``(start, end)`` in it."""
+        offsets: list[tuple[int, int]] = []
+        if self.space_token is not None:
+            tokens = [" " if token == self.space_token else token for token in tokens]
+        step = len(self.glue)
+        position = 0
+        for token in tokens:
+            end = position + len(token)
+            offsets.append((position, end))
+            position = end + step
+        return self.text(self.glue.join(tokens)), offsets
+
+    def mention(self, text: str, fragments: Sequence[tuple[int, int]]) -> Mention:
+        """The mention at these places of a text (its surface taken from there)."""
+        if len(fragments) == 1:
+            start, end = fragments[0]
+            return Mention(text[start:end], (fragments[0],))
+        return Mention(self.glue.join(text[start:end] for start, end in fragments), tuple(fragments))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading: a language and raw split of a dataset, how its tokens are joined, and where faults are counted.
+
+    ``language_code`` and ``split_code`` are the source's own words for them.
+    """
+
+    dataset: str
+    language: str
+    split: str
+    language_code: str
+    split_code: str
+    joining: Joining
+    faults: Faults
+
+
+class Reader(Protocol):
+    """A raw format: yields the texts of the files of one language and raw split, in the files' order."""
+
+    def __call__(self, files: Sequence[RawFile], options: Any, reading: Reading, /) -> Iterator[RawText]:
+        """Read; faults in single texts are counted in ``reading.faults``, a file that is broken raises ReaderError."""
+        ...

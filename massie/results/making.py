@@ -1,0 +1,135 @@
+"""From a run to its result: scores, coverage, usage, and the files that a run ends with."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from massie._version import __version__
+from massie.build import Benchmark
+from massie.results.schema import (
+    BenchmarkReference,
+    Coverage,
+    IntervalValue,
+    Result,
+    Row,
+    UsageTotals,
+    write_result,
+)
+from massie.results.scores import Scores, score
+from massie.running import STORE, Settings, Store
+from massie.scoring import REPLICATES, SEED, SampleScores, ScoreRow
+from massie.types import IncompleteRunError, RunError
+
+RESULT = "result.json"
+SCORES_TABLE = "scores.parquet"
+
+
+def finish_run(
+    folder: Path, settings: Settings, benchmark: Benchmark, command: str, *, partial: bool = False
+) -> Result:
+    """Score a run from its stored predictions and write ``result.json`` and the scores of its samples.
+
+    Raises IncompleteRunError where samples have no answer, unless ``partial`` is asked for; such a result, and one of
+    a part of the benchmark, is marked partial and never ranks.
+    """
+    if benchmark.digest != settings.manifest_digest:
+        raise RunError(
+            f"{folder}: the run is of another build ({settings.manifest_digest[:12]}) than this one "
+            f"({benchmark.digest[:12]}); name the run's own build with --data"
+        )
+    wanted = {sample.id for sample in benchmark.iter_samples()}
+    with Store(folder / STORE) as store:
+        failed = {sample_id: error for sample_id, error in store.failed().items() if sample_id in wanted}
+        missing = len(wanted - store.answered())
+        if missing and not partial:
+            raise IncompleteRunError(
+                f"{folder}: {missing} of {len(wanted)} samples have no answer ({len(failed)} of them failed); run the "
+                "same command again to answer them, or add --partial for scores that never rank"
+            )
+        usage = store.usage()
+        scores = score(benchmark, (one for one in store.predictions() if one.sample_id in wanted), partial=partial)
+    if not scores.samples:
+        raise IncompleteRunError(f"{folder}: no sample has an answer yet; there is nothing to score")
+    coverage = _coverage(benchmark, scores, len(failed))
+    result = Result(
+        system=settings.system,
+        benchmark=_reference(benchmark),
+        adapter=settings.adapter if not settings.adapter_digest else settings.adapter.rsplit("/", 1)[-1],
+        options={name: str(value) for name, value in settings.options.items()},
+        command=command,
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        massie_version=__version__,
+        environment={"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()},
+        bootstrap={"replicates": REPLICATES, "seed": SEED},
+        partial=coverage.samples < coverage.samples_of,
+        coverage=coverage,
+        usage=UsageTotals(
+            seconds=round(usage.seconds or 0.0, 3), input_tokens=usage.input_tokens, output_tokens=usage.output_tokens
+        ),
+        rows=[_row(row) for row in scores.rows],
+    )
+    pq.write_table(scores_table(scores), folder / f"{SCORES_TABLE}.partial", compression="zstd")
+    (folder / f"{SCORES_TABLE}.partial").replace(folder / SCORES_TABLE)
+    write_result(result, folder / RESULT)
+    return result
+
+
+def scores_table(scores: Scores) -> pa.Table:
+    """The scores of each sample: task, dataset, language, instance_id, sample_id, then scores and counts."""
+    values = np.array([sample.scores for sample in scores.samples], dtype=np.float64)
+    columns: dict[str, pa.Array] = {
+        "task": pa.array([str(sample.cell.task) for sample in scores.samples]),
+        "dataset": pa.array([sample.cell.dataset for sample in scores.samples]),
+        "language": pa.array([sample.cell.language for sample in scores.samples]),
+        "instance_id": pa.array([sample.instance_id for sample in scores.samples]),
+        "sample_id": pa.array([sample.sample_id for sample in scores.samples]),
+    }
+    for place, name in enumerate(SampleScores._fields):
+        kind = pa.int32() if name in SampleScores._field_defaults else pa.float64()
+        columns[name] = pa.array(values[:, place]).cast(kind)
+    return pa.table(columns)
+
+
+def _reference(benchmark: Benchmark) -> BenchmarkReference:
+    chosen = benchmark.selection
+    return BenchmarkReference(
+        id=benchmark.id,
+        version=benchmark.manifest.version,
+        manifest_digest=benchmark.digest,
+        split=benchmark.split,
+        tasks=[str(task) for task in chosen.tasks] if chosen.tasks else None,
+        languages=list(chosen.languages) if chosen.languages else None,
+        datasets=list(chosen.datasets) if chosen.datasets else None,
+        limit=chosen.limit,
+    )
+
+
+def _coverage(benchmark: Benchmark, scores: Scores, failed: int) -> Coverage:
+    whole = benchmark.manifest.cells_of(benchmark.split)
+    return Coverage(
+        cells=len({sample.cell for sample in scores.samples}),
+        cells_of=len(whole),
+        samples=len(scores.samples),
+        samples_of=sum(entry.samples for entry in whole),
+        failed=failed,
+    )
+
+
+def _row(row: ScoreRow) -> Row:
+    return Row.model_validate(
+        {
+            "level": row.level,
+            "task": row.task,
+            "key": row.key,
+            "instances": row.instances,
+            "samples": row.samples,
+            "scores": {name: IntervalValue(value=i.value, low=i.low, high=i.high) for name, i in row.scores.items()},
+            "diagnostics": dict(row.diagnostics),
+        }
+    )

@@ -1,0 +1,142 @@
+"""The result of a run: plain JSON with a versioned schema that needs nothing of this package to be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from massie.catalogue import explain
+from massie.types import ResultError, Split, SystemCard, Task
+from massie.types.systems import Name, Text
+
+SCHEMA_VERSION = 1
+MAXIMAL_BYTES = 64 << 20
+
+Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class Plain(BaseModel):
+    """Base of what a result file holds: unknown keys and changed types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class BenchmarkReference(Plain):
+    """Which samples a result is about: only results with one ``manifest_digest`` can be compared."""
+
+    id: Name
+    version: Name
+    manifest_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    split: Split = Field(strict=False)
+    tasks: list[Name] | None = None
+    languages: list[Name] | None = None
+    datasets: list[Name] | None = None
+    limit: int | None = None
+
+
+class Coverage(Plain):
+    """How much of the benchmark's split the result covers."""
+
+    cells: int
+    cells_of: int
+    samples: int
+    samples_of: int
+    failed: int = 0
+
+
+class IntervalValue(Plain):
+    """A score and its 95% interval, 0 to 100; all null where the score is undefined."""
+
+    value: Score | None
+    low: Score | None
+    high: Score | None
+
+
+class Row(Plain):
+    """One row of the score table: a level and its key, with every score and the diagnostics' counts."""
+
+    level: Literal["overall", "task", "language", "family", "script", "dataset", "cell"]
+    task: Task | None = Field(strict=False)
+    key: Name
+    instances: int = Field(ge=0)
+    samples: int = Field(ge=0)
+    scores: dict[Name, IntervalValue]
+    diagnostics: dict[Name, int]
+
+
+class UsageTotals(Plain):
+    """What the run used, as far as it is known."""
+
+    seconds: float = Field(ge=0, allow_inf_nan=False)
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class Result(Plain):
+    """The result of a run."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    system: SystemCard
+    benchmark: BenchmarkReference
+    adapter: Name
+    options: dict[Name, Text] = {}
+    command: Text
+    created: Name
+    massie_version: Name
+    environment: dict[Name, Text]
+    bootstrap: dict[Name, int]
+    partial: bool
+    coverage: Coverage
+    usage: UsageTotals
+    rows: list[Row]
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the result may be ranked: only complete ones are."""
+        return not self.partial
+
+    def row(self, level: str, task: Task | None = None, key: str | None = None) -> Row | None:
+        """The first row of a level, task and key (any key where None)."""
+        for row in self.rows:
+            if row.level == level and row.task == task and (key is None or row.key == key):
+                return row
+        return None
+
+
+_UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""Numbered functions that bring a result of a schema version to the next one; only ever appended to."""
+
+
+def read_result(path: Path) -> Result:
+    """The result in a file, of this or any older schema version.
+
+    Raises ResultError in one sentence where the file cannot be read, is not JSON, or does not validate.
+    """
+    try:
+        if path.stat().st_size > MAXIMAL_BYTES:
+            raise ResultError(f"{path}: is larger than {MAXIMAL_BYTES >> 20} MiB; that is no result file")
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ResultError(f"{path}: is not JSON: {str(error)[:200]}") from error
+    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+        raise ResultError(f"{path}: schema_version: is {str(version)[:40]}; this MASSIE reads 1 to {SCHEMA_VERSION}")
+    try:
+        for step in range(version, SCHEMA_VERSION):
+            plain = _UPGRADES[step](plain)
+        return Result.model_validate(plain)
+    except ValidationError as error:
+        raise ResultError(explain(error, path)) from error
+
+
+def write_result(result: Result, path: Path) -> None:
+    """Write the result as JSON, whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,148 @@
+"""Scores of predictions on a benchmark: parsed, scored sample by sample, aggregated with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from massie.build import Benchmark
+from massie.catalogue import language
+from massie.prompting import answer_of
+from massie.scoring import REPLICATES, SCORES, SEED, Interval, ScoredSample, ScoreRow, score_sample, totals
+from massie.types import Answer, IncompleteRunError, Prediction, PredictionsError, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All scores of a system: one row for each level and key, and the scores of each sample."""
+
+    rows: list[ScoreRow]
+    samples: list[ScoredSample]
+
+    def interval(self, score: str = "lf1", *, task: Task | str | None = None) -> Interval:
+        """A score, 0 to 100, with its 95% interval: overall, or of a task.
+
+        Raises KeyError where there is no such score or task.
+        """
+        level = "overall" if task is None else "task"
+        for row in self.rows:
+            if row.level == level and (task is None or row.task == Task(task)):
+                return row.scores[score]
+        raise KeyError(task)
+
+    def table(self) -> pd.DataFrame:
+        """The rows as a table: level, task, key, instances, samples, then each score with its low and high."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "level": row.level,
+                    "task": row.task,
+                    "key": row.key,
+                    "instances": row.instances,
+                    "samples": row.samples,
+                }
+                | {
+                    name: value
+                    for score in SCORES
+                    for name, value in (
+                        (score, row.scores[score].value),
+                        (f"{score}_low", row.scores[score].low),
+                        (f"{score}_high", row.scores[score].high),
+                    )
+                }
+                for row in self.rows
+            ]
+        )
+
+    def __repr__(self) -> str:
+        tasks = {row.task: row.scores["lf1"] for row in self.rows if row.level == "task"}
+        shown = ", ".join(f"{task} {_shown(value)}" for task, value in tasks.items())
+        return f"Scores(LF1: {shown}; {len(self.samples)} samples)"
+
+
+def _shown(interval: Interval) -> str:
+    return f"{interval.value:.1f} [{interval.low:.1f}, {interval.high:.1f}]" if interval.value is not None else "-"
+
+
+def score(
+    benchmark: Benchmark,
+    predictions: Iterable[Prediction],
+    *,
+    partial: bool = False,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
+) -> Scores:
+    """Score predictions on the selected split and part of a benchmark.
+
+    Raises PredictionsError for an id that the selection does not have or that comes twice, and IncompleteRunError
+    where samples are without an answer, unless ``partial`` is asked for.
+    """
+    answers = dict(_by_id(predictions))
+    scored = list(_scored(benchmark, answers, partial))
+    if answers:
+        raise PredictionsError(
+            f"sample {next(iter(answers))!r} is not one of {benchmark.id}'s selection ({len(answers)} such)"
+        )
+    return aggregate(scored, replicates=replicates, seed=seed)
+
+
+def aggregate(scored: list[ScoredSample], *, replicates: int = REPLICATES, seed: int = SEED) -> Scores:
+    """The scores of scored samples at every level."""
+    rows = totals(
+        scored,
+        family=lambda code: language(code).family,
+        script=lambda code: language(code).script,
+        replicates=replicates,
+        seed=seed,
+    )
+    return Scores(rows, scored)
+
+
+def _by_id(predictions: Iterable[Prediction]) -> Iterator[tuple[str, Prediction]]:
+    seen: set[str] = set()
+    for prediction in predictions:
+        if prediction.error is None:
+            if prediction.sample_id in seen:
+                raise PredictionsError(f"sample {prediction.sample_id!r} is answered twice; keep one answer")
+            seen.add(prediction.sample_id)
+            yield prediction.sample_id, prediction
+
+
+def _scored(benchmark: Benchmark, answers: dict[str, Prediction], partial: bool) -> Iterator[ScoredSample]:
+    """The scores of every sample that has an answer; takes the answers that it uses."""
+    missing: list[str] = []
+    for sample in benchmark.iter_samples():
+        prediction = answers.pop(sample.id, None)
+        if prediction is None:
+            missing.append(sample.id)
+            continue
+        answer: Answer = answer_of(prediction, sample.task)
+        scores = score_sample(sample.task, sample.schemas, sample.gold or (), answer, sample.text)
+        yield ScoredSample(sample.cell, sample.id, sample.instance_id, scores)
+    if missing and not partial:
+        raise IncompleteRunError(
+            f"{len(missing)} samples have no answer ({', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}); "
+            "answer them, or ask for partial scores, which are never ranked"
+        )
+
+
+def diagnostics_rates(counts: Mapping[str, int], samples: int) -> dict[str, float | None]:
+    """The diagnostics of a row as rates in percent, as ``metrics/`` defines them; None where there is nothing to count."""
+
+    def rate(part: int, whole: int) -> float | None:
+        return 100 * part / whole if whole else None
+
+    well_formed = counts["predicted"] - counts["malformed"]
+    return {
+        "invalid_rate": rate(counts["invalid"], samples),
+        "malformed_rate": rate(counts["malformed"], counts["predicted"]),
+        "off_schema_rate": rate(counts["off_schema"], well_formed),
+        "hallucination_rate": rate(counts["hallucinated"], well_formed),
+        "empty_rate": rate(counts["empty_predictions"], samples),
+    }

@@ -1,0 +1,213 @@
+"""The scores and diagnostics of one sample (paper, section 2.4; the rules are in ``metrics/``)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import Any, NamedTuple
+
+from scipy.optimize import linear_sum_assignment
+
+from massie.scoring.items import Direction, Item, directions_of, gold_items, normalise, predicted_items
+from massie.scoring.similarity import Fields, similarities, similarity
+from massie.types import Answer, Record, Schema, Task
+
+
+class SampleScores(NamedTuple):
+    """The scores of one sample, 0 to 1, and the counts that micro scores and diagnostics are made of.
+
+    ``true_positives``, ``predicted`` and ``gold`` count items (malformed records are predicted items); the error kinds
+    count unmatched items: ``boundary`` (right direction, similar fields), ``type`` (same fields, other direction),
+    ``both`` (similar fields, other direction), ``spurious`` (like nothing in the gold), and ``missed`` gold items that
+    no predicted item resembles.
+    """
+
+    lf1: float
+    lf1_by_schema: float
+    matched_lf1: float
+    f1: float
+    true_positives: int = 0
+    predicted: int = 0
+    gold: int = 0
+    invalid: int = 0
+    repairable: int = 0
+    truncated: int = 0
+    malformed: int = 0
+    off_schema: int = 0
+    hallucinated: int = 0
+    boundary: int = 0
+    type: int = 0
+    both: int = 0
+    spurious: int = 0
+    missed: int = 0
+
+
+_BOTH_EMPTY = SampleScores(1.0, 1.0, 1.0, 1.0)
+
+
+def score_sample(
+    task: Task, schemas: tuple[Schema, ...], gold: Sequence[Record], answer: Answer, text: str
+) -> SampleScores:
+    """Score one answer.
+
+    An invalid structure scores 0, also where the gold is empty; two empty sets score 1; one empty set scores 0.
+    """
+    if answer.records is None:
+        count = len(gold_items(gold, task))
+        flags = {"repairable": int(answer.repairable), "truncated": int(answer.truncated)}
+        return SampleScores(0.0, 0.0, 0.0, 0.0, gold=count, missed=count, invalid=1, **flags)
+    if not answer.records and not gold:
+        return _BOTH_EMPTY._replace(truncated=1) if answer.truncated else _BOTH_EMPTY
+    predicted, malformed = predicted_items(answer.records, task)
+    wanted = gold_items(gold, task)
+    asked = directions_of(schemas, task)
+    truncated = int(answer.truncated)
+    if predicted == wanted and not malformed:
+        total = len(wanted)
+        return SampleScores(1.0, 1.0, 1.0, 1.0, total, total, total, truncated=truncated)
+    return _compare(asked, predicted, wanted, malformed, text, truncated)
+
+
+def lf1(gold: Sequence[Any], predicted: Sequence[Any], task: Task | str) -> float:
+    """LF1 of one sample, 0 to 1, from gold and predicted records in the task's JSON form.
+
+        >>> massie.lf1([{"entity": "Bure", "entity_type": "person"}],
+        ...            [{"entity": "Mr Bure", "entity_type": "person"}], task="NER")
+        0.571...
+
+    Raises ValueError for a malformed gold record or an unknown task.
+    """
+    task = Task(task)
+    wanted, faults = predicted_items(gold, task)
+    if faults:
+        raise ValueError(f"{faults} of the gold records are malformed for the task {task}")
+    found, malformed = predicted_items(predicted, task)
+    if not wanted and not found and not malformed:
+        return 1.0
+    return _f(*_best(found, wanted).pooled(malformed))
+
+
+def _f(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """For every item the greatest similarity to an item of its direction on the other side."""
+
+    predicted: dict[Item, float]
+    gold: dict[Item, float]
+    matched: float  # sum of similarities of the best one-to-one assignment
+
+    def pooled(self, malformed: int) -> tuple[float, float]:
+        """Precision and recall over all directions."""
+        found, wanted = len(self.predicted) + malformed, len(self.gold)
+        precision = fsum(self.predicted.values()) / found if found else 0.0
+        return precision, fsum(self.gold.values()) / wanted if wanted else 0.0
+
+
+def _best(predicted: Collection[Item], gold: Collection[Item]) -> _Best:
+    best = _Best(dict.fromkeys(predicted, 0.0), dict.fromkeys(gold, 0.0), 0.0)
+    rows_of: dict[Direction, list[Item]] = defaultdict(list)
+    for item in predicted:
+        rows_of[item[0]].append(item)
+    columns_of: dict[Direction, list[Item]] = defaultdict(list)
+    for item in gold:
+        columns_of[item[0]].append(item)
+    matched = [
+        _compare_direction(rows, columns, best)
+        for direction, rows in rows_of.items()
+        if (columns := columns_of.get(direction))
+    ]
+    return _Best(best.predicted, best.gold, fsum(matched))
+
+
+def _compare_direction(rows: list[Item], columns: list[Item], best: _Best) -> float:
+    """Fill in the best similarities of one direction; returns the sum of its best one-to-one assignment."""
+    if len(rows) == 1 or len(columns) == 1:
+        values = [similarity(row[1:], column[1:]) for row in rows for column in columns]
+        by_row = values if len(columns) == 1 else [max(values)]
+        by_column = values if len(rows) == 1 else [max(values)]
+        matched = max(values)
+    else:
+        matrix = similarities([row[1:] for row in rows], [column[1:] for column in columns])
+        by_row, by_column = matrix.max(axis=1).tolist(), matrix.max(axis=0).tolist()
+        matched = fsum(matrix[linear_sum_assignment(matrix, maximize=True)].tolist())
+    best.predicted.update(zip(rows, by_row, strict=True))
+    best.gold.update(zip(columns, by_column, strict=True))
+    return matched
+
+
+def _compare(
+    asked: dict[Direction, int],
+    predicted: set[Item],
+    gold: frozenset[Item],
+    malformed: int,
+    text: str,
+    truncated: int,
+) -> SampleScores:
+    found = len(predicted) + malformed
+    exact = len(predicted & gold)
+    best = _best(predicted, gold)
+    share = best.matched / found if found else 0.0
+    return SampleScores(
+        lf1=_f(*best.pooled(malformed)),
+        lf1_by_schema=_by_schema(asked, best),
+        matched_lf1=_f(share, best.matched / len(gold) if gold else 0.0),
+        f1=_f(exact / found if found else 0.0, exact / len(gold) if gold else 0.0),
+        true_positives=exact,
+        predicted=found,
+        gold=len(gold),
+        truncated=truncated,
+        malformed=malformed,
+        off_schema=sum(item[0] not in asked for item in predicted),
+        hallucinated=_hallucinated(predicted - gold, text),
+        **_error_kinds(best, predicted, gold),
+    )
+
+
+def _by_schema(asked: dict[Direction, int], best: _Best) -> float:
+    """The paper's printed form: an F for each schema asked for, averaged; a schema without any items counts 1."""
+    schemas = len(set(asked.values()))
+    values_of: dict[int, tuple[list[float], list[float]]] = {}
+    for place, items in enumerate((best.predicted, best.gold)):
+        for item, value in items.items():
+            if (schema := asked.get(item[0])) is not None:
+                values_of.setdefault(schema, ([], []))[place].append(value)
+    by_schema = [
+        _f(*(fsum(values) / len(values) if values else 0.0 for values in sides)) for sides in values_of.values()
+    ]
+    return (fsum(by_schema) + schemas - len(by_schema)) / schemas if schemas else 0.0
+
+
+def _hallucinated(items: Collection[Item], text: str) -> int:
+    """How many of these predicted items have a field that does not occur in the text."""
+    if not items:
+        return 0
+    normal = normalise(text)
+    return sum(any(field not in normal for field in item[1:]) for item in items)
+
+
+def _error_kinds(best: _Best, predicted: set[Item], gold: frozenset[Item]) -> dict[str, int]:
+    kinds = {"boundary": 0, "type": 0, "both": 0, "spurious": 0, "missed": 0}
+    wrong, unmatched = predicted - gold, gold - predicted
+    fields_of_gold: set[Fields] = {item[1:] for item in gold}
+    for item in wrong:
+        if item[1:] in fields_of_gold:
+            kinds["type"] += 1
+        elif best.predicted[item] > 0:
+            kinds["boundary"] += 1
+        elif _resembles(item, gold):
+            kinds["both"] += 1
+        else:
+            kinds["spurious"] += 1
+    kinds["missed"] = sum(best.gold[item] == 0 and not _resembles(item, predicted) for item in unmatched)
+    return kinds
+
+
+def _resembles(item: Item, others: Collection[Item]) -> bool:
+    """Whether another item with as many fields shares anything with the item, in any direction."""
+    fields = item[1:]
+    return any(len(other) == len(item) and similarity(fields, other[1:]) > 0 for other in others)

@@ -1,0 +1,204 @@
+"""From the scores of samples to cells, tasks, languages, families, scripts, datasets and the overall score.
+
+A cell's score is the mean over its samples; a cell weighs as many *instances* as it has (NI; paper, appendix I), so
+that totals do not depend on the batch size; the overall score is the plain mean of the task scores. One function makes
+one table, with a row for each level and key and an interval for every score.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from massie.scoring.bootstrap import REPLICATES, SEED, interval, replicate_sums
+from massie.scoring.samples import SampleScores
+from massie.types import Cell, Task
+
+Array = NDArray[np.float64]
+
+DIAGNOSTICS = (
+    "invalid", "repairable", "truncated", "malformed", "off_schema", "hallucinated", "predicted", "gold",
+    "boundary", "type", "both", "spurious", "missed",
+)  # fmt: skip
+_MEANS = ("lf1", "lf1_by_schema", "matched_lf1", "f1")
+_SUMMED = (*_MEANS, "true_positives", "predicted", "gold", "samples", "lf1_nonempty", "nonempty")
+SCORES = (*_MEANS, "lf1_nonempty", "micro_precision", "micro_recall", "micro_f1")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A score with its 95% interval, 0 to 100; None where it is undefined (no sample has gold, say)."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One row of the table: a level (overall, task, language, family, script, dataset, cell) and its key.
+
+    ``instances`` and ``samples`` count what the row covers; ``diagnostics`` are counts over its samples.
+    """
+
+    level: str
+    task: Task | None
+    key: str
+    instances: int
+    samples: int
+    scores: Mapping[str, Interval]
+    diagnostics: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSample:
+    """The scores of one sample with what is needed to aggregate them."""
+
+    cell: Cell
+    sample_id: str
+    instance_id: str
+    scores: SampleScores
+
+
+@dataclass(frozen=True, slots=True)
+class _CellTotals:
+    cell: Cell
+    instances: int
+    samples: int
+    point: Mapping[str, Array]  # score -> shape (1,)
+    replicates: Mapping[str, Array]  # score -> shape (replicates,)
+    diagnostics: Mapping[str, int]
+
+
+def totals(
+    scored: Iterable[ScoredSample],
+    *,
+    family: Callable[[str], str],
+    script: Callable[[str], str],
+    replicates: int = REPLICATES,
+    seed: int = SEED,
+) -> list[ScoreRow]:
+    """The table of all scores at all levels, with intervals.
+
+    ``family`` and ``script`` give those of a language code.
+    """
+    by_cell: dict[Cell, list[ScoredSample]] = defaultdict(list)
+    for sample in scored:
+        by_cell[sample.cell].append(sample)
+    with ThreadPoolExecutor() as pool:
+        cells = list(pool.map(lambda item: _cell_totals(*item, replicates, seed), sorted(by_cell.items())))
+    rows = list(chain.from_iterable(_task_rows(task, cells, family, script) for task in Task))
+    overall = _overall(rows, cells)
+    return [overall, *rows] if overall else rows
+
+
+def _cell_totals(cell: Cell, scored: Sequence[ScoredSample], replicates: int, seed: int) -> _CellTotals:
+    """The totals of a cell; the order of its samples does not matter, nor does the thread that computes them."""
+    columns = np.array([sample.scores for sample in scored], dtype=np.float64)
+    fields = SampleScores._fields
+    table = {name: columns[:, place] for place, name in enumerate(fields)}
+    nonempty = (table["gold"] > 0).astype(np.float64)
+    table |= {"samples": np.ones(len(scored)), "nonempty": nonempty, "lf1_nonempty": table["lf1"] * nonempty}
+    ids, places = np.unique([sample.instance_id for sample in scored], return_inverse=True)
+    sums = np.stack([np.bincount(places, table[name], len(ids)) for name in _SUMMED], axis=1)
+    counts = {name: int(table[name].sum()) for name in DIAGNOSTICS}
+    counts["empty_predictions"] = int(((table["predicted"] == 0) & (table["invalid"] == 0)).sum())
+    counts["empty_gold"] = int((table["gold"] == 0).sum())
+    return _CellTotals(
+        cell=cell,
+        instances=len(ids),
+        samples=len(scored),
+        point=_scores(sums.sum(axis=0, keepdims=True)),
+        replicates=_scores(replicate_sums(sums, str(cell), replicates, seed)),
+        diagnostics=counts,
+    )
+
+
+def _scores(sums: Array) -> dict[str, Array]:
+    """All scores, 0 to 100, from rows of sums; the same for the point estimate and for each replicate."""
+    of = {name: sums[:, place] for place, name in enumerate(_SUMMED)}
+    scores = {name: _ratio(of[name], of["samples"]) for name in _MEANS}
+    scores["lf1_nonempty"] = _ratio(of["lf1_nonempty"], of["nonempty"])
+    # Without any item to find and none found nothing was missed or made up: the micro scores are then undefined.
+    scores["micro_precision"] = _ratio(of["true_positives"], of["predicted"], empty=(of["gold"] == 0))
+    scores["micro_recall"] = _ratio(of["true_positives"], of["gold"], empty=(of["predicted"] == 0))
+    scores["micro_f1"] = _ratio(2 * of["true_positives"], of["predicted"] + of["gold"])
+    return scores
+
+
+def _ratio(numerator: Array, denominator: Array, empty: NDArray[np.bool_] | None = None) -> Array:
+    """100 x numerator / denominator; where the denominator is 0: NaN, or 0 where ``empty`` says it is not empty."""
+    fill = np.full_like(numerator, np.nan) if empty is None else np.where(empty, np.nan, 0.0)
+    return np.divide(100.0 * numerator, denominator, out=fill, where=denominator > 0)
+
+
+def _task_rows(
+    task: Task, cells: Sequence[_CellTotals], family: Callable[[str], str], script: Callable[[str], str]
+) -> list[ScoreRow]:
+    mine = [totals for totals in cells if totals.cell.task is task]
+    levels: list[tuple[str, Callable[[Cell], str]]] = [
+        ("task", lambda cell: task),
+        ("language", lambda cell: cell.language),
+        ("family", lambda cell: family(cell.language)),
+        ("script", lambda cell: script(cell.language)),
+        ("dataset", lambda cell: cell.dataset),
+        ("cell", lambda cell: f"{cell.dataset}/{cell.language}"),
+    ]
+    rows: list[ScoreRow] = []
+    for level, key_of in levels:
+        groups: dict[str, list[_CellTotals]] = defaultdict(list)
+        for totals in mine:
+            groups[key_of(totals.cell)].append(totals)
+        rows += [_row(level, task, str(key), group) for key, group in sorted(groups.items())]
+    return rows
+
+
+def _row(level: str, task: Task, key: str, group: Sequence[_CellTotals]) -> ScoreRow:
+    scores = {name: _interval(_weighted(group, name, "point"), _weighted(group, name, "replicates")) for name in SCORES}
+    return ScoreRow(level, task, key, *_counts(group), scores, _diagnostics(group))
+
+
+def _weighted(group: Sequence[_CellTotals], name: str, part: str) -> Array:
+    """The mean over cells weighted by their instances; a cell where the score is undefined carries no weight."""
+    values = np.stack([getattr(totals, part)[name] for totals in group])
+    weights = np.array([totals.instances for totals in group], dtype=np.float64)[:, None] * ~np.isnan(values)
+    total = weights.sum(axis=0)
+    return np.divide(
+        (np.nan_to_num(values) * weights).sum(axis=0), total, out=np.full_like(total, np.nan), where=total > 0
+    )
+
+
+def _overall(rows: Sequence[ScoreRow], cells: Sequence[_CellTotals]) -> ScoreRow | None:
+    """The plain mean of the task scores; its replicates pair those of the tasks."""
+    groups = [[totals for totals in cells if totals.cell.task is task] for task in Task]
+    groups = [group for group in groups if group]
+    if not groups:
+        return None
+    scores: dict[str, Interval] = {}
+    for name in SCORES:
+        point = np.stack([_weighted(group, name, "point") for group in groups])
+        replicates = np.stack([_weighted(group, name, "replicates") for group in groups])
+        scores[name] = _interval(point.mean(axis=0), replicates.mean(axis=0))
+    return ScoreRow("overall", None, "overall", *_counts(cells), scores, _diagnostics(cells))
+
+
+def _counts(group: Sequence[_CellTotals]) -> tuple[int, int]:
+    return sum(totals.instances for totals in group), sum(totals.samples for totals in group)
+
+
+def _diagnostics(group: Sequence[_CellTotals]) -> dict[str, int]:
+    return {name: sum(totals.diagnostics[name] for totals in group) for name in group[0].diagnostics}
+
+
+def _interval(point: Array, replicates: Array) -> Interval:
+    value = float(point[0])
+    if np.isnan(value):
+        return Interval(None, None, None)
+    low, high = interval(replicates)
+    return Interval(round(value, 4), round(low, 4), round(high, 4))

@@ -1,0 +1,56 @@
+"""The words of MASSIE: tasks, records, instances, schemas, samples, predictions, errors."""
+
+from massie.types.errors import (
+    AdapterError,
+    BuildError,
+    ContentError,
+    IncompleteRunError,
+    MassieError,
+    MissingExtraError,
+    NotInMirrorError,
+    PredictionsError,
+    ReaderError,
+    ResultError,
+    RunError,
+    SourceError,
+    UnknownNameError,
+    UserError,
+)
+from massie.types.records import Argument, Event, Mention, Record, Relation, Span, Task, record_as_json
+from massie.types.samples import Answer, Cell, Instance, Prediction, Role, Sample, Schema, Split, Usage
+from massie.types.systems import SystemCard
+
+__all__ = [
+    "AdapterError",
+    "Answer",
+    "Argument",
+    "BuildError",
+    "Cell",
+    "ContentError",
+    "Event",
+    "IncompleteRunError",
+    "Instance",
+    "MassieError",
+    "Mention",
+    "MissingExtraError",
+    "NotInMirrorError",
+    "Prediction",
+    "PredictionsError",
+    "ReaderError",
+    "Record",
+    "Relation",
+    "ResultError",
+    "Role",
+    "RunError",
+    "Sample",
+    "Schema",
+    "SourceError",
+    "Span",
+    "Split",
+    "SystemCard",
+    "Task",
+    "UnknownNameError",
+    "Usage",
+    "UserError",
+    "record_as_json",
+]

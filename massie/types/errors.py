@@ -1,0 +1,99 @@
+"""The exceptions of MASSIE, all of one family.
+
+    MassieError                  anything MASSIE reports to its user; str(error) is the whole message
+    ├── UserError                the input is at fault: exit code 2
+    │   ├── ContentError         a card, prompt, metric card or benchmark file does not validate
+    │   ├── UnknownNameError     a name that is not in the catalogue; suggests the nearest
+    │   ├── SourceError          raw files: missing, wrong checksum, no network, unsafe archive
+    │   │   └── NotInMirrorError  a file that a partial mirror does not hold
+    │   ├── ReaderError          a raw file that its card's reader cannot read
+    │   ├── BuildError           a build that cannot be made, or a folder that does not hold one
+    │   ├── AdapterError         an adapter that cannot be loaded or breaks its contract
+    │   ├── PredictionsError     a predictions file that cannot be used
+    │   ├── RunError             a run folder that is damaged or belongs to another run
+    │   ├── IncompleteRunError   scoring was asked for before every sample was answered
+    │   └── ResultError          a result file that does not load
+    └── MissingExtraError        an optional package is not installed: names the extra
+
+Every message says what was wrong, where (file, line, field, sample id), and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MassieError(Exception):
+    """Anything MASSIE reports to its user."""
+
+
+class UserError(MassieError):
+    """The input is at fault; the command line exits with 2."""
+
+
+class ContentError(UserError):
+    """A content file (card, prompt, metric card, benchmark, languages) does not validate."""
+
+
+class UnknownNameError(UserError):
+    """A name that the catalogue does not know.
+
+    The message suggests the nearest known names.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(known)
+        folded = {candidate.casefold(): candidate for candidate in names}
+        near = [folded[match] for match in get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
+        message = f"unknown {kind} {name!r}"
+        if near:
+            message += f"; did you mean {' or '.join(repr(candidate) for candidate in near)}?"
+        elif names and len(names) <= 20:
+            message += f"; known: {', '.join(names)}"
+        super().__init__(f"{message} {hint}".rstrip())
+        self.name = name
+        self.nearest = near
+
+
+class SourceError(UserError):
+    """Raw files that cannot be had: missing, wrong checksum, no network, an unsafe archive."""
+
+
+class NotInMirrorError(SourceError):
+    """A file that the mirror does not hold; a mirror may be partial, so its other cells can still be had."""
+
+
+class ReaderError(UserError):
+    """A raw file that cannot be read as its card says; names file and line."""
+
+
+class BuildError(UserError):
+    """A build that cannot be made, or a folder that does not hold one."""
+
+
+class AdapterError(UserError):
+    """An adapter that cannot be loaded or that breaks its contract."""
+
+
+class PredictionsError(UserError):
+    """A predictions file that cannot be used; names file and line."""
+
+
+class RunError(UserError):
+    """A run folder that is damaged, locked, or belongs to another run."""
+
+
+class IncompleteRunError(UserError):
+    """Scoring was asked for before every sample was answered."""
+
+
+class ResultError(UserError):
+    """A result file that does not load."""
+
+
+class MissingExtraError(MassieError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'massie[{extra}]'")

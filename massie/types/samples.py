@@ -1,0 +1,125 @@
+"""Instances, schemas, samples and predictions: what passes between the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from massie.types.records import Record, Task
+
+
+class Split(StrEnum):
+    """A split of a dataset."""
+
+    TRAIN = "train"
+    DEV = "dev"
+    TEST = "test"
+
+
+class Cell(NamedTuple):
+    """(task, dataset, language): the unit of sampling, scoring and bootstrap (paper, appendix I)."""
+
+    task: Task
+    dataset: str
+    language: str
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.dataset}/{self.language}"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role that can be asked for within an event type."""
+
+    name: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One label that can be asked for: an entity type, slot type, relation or event type (for EE with its roles).
+
+    ``description`` is the paper's *supplementary description* (section 2.2).
+    """
+
+    name: str
+    description: str | None = None
+    roles: tuple[Role, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One text with its gold records, before batching."""
+
+    id: str
+    dataset: str
+    language: str
+    split: Split
+    text: str
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An instance with one batch of schemas and the gold records that fall under them.
+
+    ``gold`` is None where the gold is withheld: adapters never see it.
+    """
+
+    id: str
+    instance_id: str
+    task: Task
+    dataset: str
+    language: str
+    split: Split
+    text: str
+    schemas: tuple[Schema, ...]
+    gold: tuple[Record, ...] | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that the sample counts in."""
+        return Cell(self.task, self.dataset, self.language)
+
+    def without_gold(self) -> Sample:
+        """The sample as an adapter sees it."""
+        return replace(self, gold=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost, as far as the system knows it."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A system's answer to one sample: either ``records`` (JSON objects with the task's keys) or an ``output`` text.
+
+    ``error`` stands for an answer that failed; such a prediction is kept, listed and tried again, never scored.
+    """
+
+    sample_id: str
+    records: Sequence[Any] | None = None
+    output: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A prediction as it is scored: JSON records, or an invalid structure (``records`` is None).
+
+    ``repairable`` says that a JSON repairer would have saved an invalid one (a diagnostic, never a score),
+    ``truncated`` that the output ended at its length limit.
+    """
+
+    records: Sequence[Any] | None
+    repairable: bool = False
+    truncated: bool = False
