@@ -31,7 +31,12 @@ class Benchmark:
     @property
     def label(self) -> str:
         """The benchmark in words, with a short form of its manifest digest."""
-        return f"{self.id} {self.version} · {self.split} · {self.digest[:8]}"
+        return f"{self.id} {self.version}, {self.split}, {self.digest[:8]}"
+
+    @property
+    def whole_label(self) -> str:
+        """The same with the whole digest, where the short forms of two are alike."""
+        return f"{self.id} {self.version}, {self.split}, {self.digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,10 @@ def benchmarks(board: Board) -> list[Benchmark]:
     """The benchmarks of the results, those with most systems first."""
     keys = ["benchmark", "version", "split", "digest"]
     counted = board.systems.reset_index(drop=True).groupby(keys, sort=True).size()
-    listed = [Benchmark(*(str(part) for part in key), int(number)) for key, number in counted.items()]
+    listed = [
+        Benchmark(key[0], key[1], key[2], key[3], int(number))
+        for key, number in zip(counted.index, counted, strict=True)
+    ]
     return sorted(listed, key=lambda benchmark: -benchmark.systems)
 
 
@@ -117,13 +125,19 @@ def task_scores(board: Board, systems: Frame, place: Place, card: MetricCard) ->
 def _overall(board: Board, systems: Frame, place: Place, card: MetricCard) -> Frame:
     """The overall score: stored for all languages; in a place the plain mean of its tasks, without an interval.
 
-    A system that lacks a task that another has there has no mean: it would be one over other things.
+    Its tasks are those that at least half of the complete results have there (of one task the interval is known). A
+    system that lacks one of them has no mean: it would be one over other things.
     """
     if place.level == "all":
         return _scores(board.rows[(board.rows["level"] == "overall") & board.rows["id"].isin(systems.index)], card)
-    of_tasks = pd.DataFrame({task: frame["score"] for task, frame in task_scores(board, systems, place, card).items()})
-    present = of_tasks.dropna(axis="columns", how="all")
-    return pd.DataFrame({"score": present.mean(axis="columns", skipna=False), "low": None, "high": None}).astype(float)
+    scores = task_scores(board, systems, place, card)
+    of_tasks = pd.DataFrame({task: frame["score"] for task, frame in scores.items()})
+    complete = of_tasks[systems["state"].reindex(of_tasks.index) == ""]
+    asked = [task for task in TASKS if (complete if len(complete) else of_tasks)[task].notna().mean() >= 0.5]
+    if len(asked) == 1:
+        return scores[asked[0]]
+    mean = of_tasks[asked].mean(axis="columns", skipna=False)
+    return pd.DataFrame({"score": mean, "low": float("nan"), "high": float("nan")})
 
 
 def _scores(rows: Frame, card: MetricCard) -> Frame:

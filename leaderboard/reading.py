@@ -140,10 +140,11 @@ def _records(result: Result, identity: str) -> Iterator[tuple[Any, ...]]:
         yield (identity, *place, row.instances, row.samples, *values, *(counts[name] for name in COUNTS))
 
 
-def _rate(counts: dict[str, int], name: str) -> float:
+def _rate(counts: dict[str, int], name: str) -> float | None:
+    """A rate in percent; None where there is nothing to count."""
     counted, total, less = RATES[name]
     out_of = counts[total] - (counts[less] if less else 0)
-    return min(100.0, 100.0 * counts[counted] / out_of) if out_of > 0 else 0.0
+    return min(100.0, 100.0 * counts[counted] / out_of) if out_of > 0 else None
 
 
 def _names(kind: str) -> list[str]:

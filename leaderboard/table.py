@@ -22,9 +22,9 @@ from frames import Frame, pd
 from reading import Found, Read, columns, read_one, rows_frame, systems_frame, visible
 
 from massie._content import content_folder
+from massie.results import RESULT
 
 RUNS = "MASSIE_RUNS"
-FILE = "result.json"
 _DEEPEST = 6  # folders below a folder of runs; published results lie two below it
 _FORMAT = 1  # of the stored table; a change makes the stored ones be built anew
 
@@ -55,6 +55,12 @@ def folders_of_runs() -> list[Path]:
     return named or [content_folder("runs")]
 
 
+def short_path(folder: Path) -> str:
+    """A folder in words that do not tell where on this machine it lies."""
+    parts = folder.absolute().parts
+    return visible("/".join(("…", *parts[-2:]) if len(parts) > 3 else parts))
+
+
 def cache_file(folders: Sequence[Path]) -> Path:
     """Where the table of these folders is kept: in ``MASSIE_CACHE``, else in the user's cache folder."""
     named = os.environ.get("MASSIE_CACHE")
@@ -69,7 +75,7 @@ def find(folders: Sequence[Path]) -> tuple[tuple[Found, ...], tuple[Rejected, ..
     rejected: list[Rejected] = []
     for folder in folders:
         if not folder.is_dir():
-            rejected.append(Rejected(visible(str(folder)), "is not a folder; name one that exists"))
+            rejected.append(Rejected(short_path(folder), "is not a folder; name one that exists"))
             continue
         for path in _result_files(folder):
             identity = _new_name(visible(path.parent.relative_to(folder).as_posix()), files)
@@ -112,8 +118,8 @@ def _result_files(folder: Path) -> Iterator[Path]:
         below.sort()
         if len(Path(place).relative_to(folder).parts) >= _DEEPEST:
             below.clear()
-        if FILE in names:
-            yield Path(place) / FILE
+        if RESULT in names:
+            yield Path(place) / RESULT
 
 
 def _new_name(name: str, taken: Mapping[str, Found]) -> str:

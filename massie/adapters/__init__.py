@@ -2,7 +2,7 @@
 
 from massie.adapters.checking import Finding, check_adapter
 from massie.adapters.contract import Adapter, Prepared
-from massie.adapters.lines import parse_prediction, read_predictions, sample_line
+from massie.adapters.lines import check_prediction, parse_prediction, read_predictions, sample_line
 from massie.adapters.loading import ADAPTERS, adapter_digest, load_adapter
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Prepared",
     "adapter_digest",
     "check_adapter",
+    "check_prediction",
     "load_adapter",
     "parse_prediction",
     "read_predictions",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from massie.adapters.contract import Adapter, Prepared
+from massie.adapters.lines import check_prediction
+from massie.adapters.loading import told
 from massie.build import Benchmark
 from massie.prompting import answer_of
-from massie.types import Prediction, Sample, SystemCard, Task
+from massie.types import AdapterError, MassieError, Prediction, PredictionsError, Sample, SystemCard, Task
 
 _KEYS = {
     Task.NER: ("entity", "entity_type"),
@@ -21,6 +22,7 @@ _KEYS = {
     Task.EE: ("event_trigger", "event_type", "arguments"),
 }
 _SAMPLES_OF_TASK = 24
+_OFF_SCHEMA = "label that was not asked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +35,50 @@ class Finding:
 
 def check_adapter(adapter: Adapter, benchmark: Benchmark) -> Iterator[Finding]:
     """Check the contract on some samples of every task; the findings come as they are made."""
-    card: Any = adapter.describe()
-    if not isinstance(card, SystemCard):
-        yield Finding("problem", f"describe() returns {type(card).__name__}, not a massie.SystemCard")
-    else:
-        yield Finding("ok", f"describe() names the system {card.name!r}")
-    if isinstance(adapter, Prepared):
-        adapter.prepare(benchmark)
-        yield Finding("ok", "prepare(benchmark) was called")
     try:
-        if list(adapter.predict([])):
+        yield from _check_describe(adapter)
+        if isinstance(adapter, Prepared):
+            adapter.prepare(benchmark)
+            yield Finding("ok", "prepare(benchmark) was called")
+        if _predicted(adapter, []):
             yield Finding("problem", "predict([]) answers something that was not asked")
         for task in Task:
             samples = [sample for sample in benchmark.iter_samples() if sample.task is task][:_SAMPLES_OF_TASK]
             if samples:
                 yield from _check_task(adapter, task, [sample.without_gold() for sample in samples])
-    except Exception as error:  # noqa: BLE001 (the adapter may raise anything)
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        yield Finding(
-            "problem", f"predict raises {type(error).__name__}: {error} ({place.filename}:{place.lineno}, {place.name})"
-        )
+    except MassieError as error:
+        yield Finding("problem", str(error))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (the adapter may raise anything)
+        yield Finding("problem", f"the adapter raises {told(error)}")
+
+
+def _check_describe(adapter: Adapter) -> Iterator[Finding]:
+    card: Any = adapter.describe()
+    if isinstance(card, SystemCard):
+        yield Finding("ok", f"describe() names the system {card.name!r}")
+    else:
+        yield Finding("problem", f"describe() returns {type(card).__name__}, not a massie.SystemCard")
+
+
+def _predicted(adapter: Adapter, samples: Sequence[Sample]) -> list[Prediction]:
+    """What predict answers; raises AdapterError where it returns or yields something else than predictions."""
+    answers: Any = adapter.predict(samples)
+    if not isinstance(answers, Iterable):
+        raise AdapterError(f"predict returns {type(answers).__name__}, not an iterable of massie.Prediction")
+    given: list[Any] = list(answers)  # pyright: ignore[reportUnknownArgumentType]
+    for answer in given:
+        if not isinstance(answer, Prediction):
+            raise AdapterError(f"predict yields {type(answer).__name__}, not massie.Prediction")
+        if not isinstance(answer.sample_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] (it is user code)
+            raise AdapterError(f"predict answers sample_id {answer.sample_id!r}, which is no text")
+    return given
 
 
 def _check_task(adapter: Adapter, task: Task, samples: Sequence[Sample]) -> Iterator[Finding]:
-    answers: list[Any] = list(adapter.predict(samples))
-    strangers = [answer for answer in answers if not isinstance(answer, Prediction)]
-    if strangers:
-        yield Finding("problem", f"{task}: predict yields {type(strangers[0]).__name__}, not massie.Prediction")
-        return
+    answers = _predicted(adapter, samples)
     yield from _check_ids(task, samples, answers)
     yield from _check_answers(task, {sample.id: sample for sample in samples}, answers)
-    alone = {one.sample_id: one for sample in samples[:4] for one in adapter.predict([sample])}
+    alone = {one.sample_id: one for sample in samples[:4] for one in _predicted(adapter, [sample])}
     together = {one.sample_id: one for one in answers}
     changed = [key for key, one in alone.items() if _said(one) != _said(together.get(key))]
     if changed:
@@ -98,8 +113,9 @@ def _check_answers(task: Task, samples: dict[str, Sample], answers: Iterable[Pre
             counts[kind] += 1
             example.setdefault(kind, what)
     for kind, number in sorted(counts.items()):
-        outcome = "problem" if kind in ("no answer", "invalid structure", "malformed record") else "remark"
-        yield Finding(outcome, f"{task}: {kind}: {example[kind]} ({number} such)")
+        yield Finding(
+            "remark" if kind == _OFF_SCHEMA else "problem", f"{task}: {kind}: {example[kind]} ({number} such)"
+        )
     if not counts:
         yield Finding("ok", f"{task}: all records have the keys {', '.join(_KEYS[task])}")
 
@@ -107,9 +123,10 @@ def _check_answers(task: Task, samples: dict[str, Sample], answers: Iterable[Pre
 def _faults(task: Task, sample: Sample | None, answer: Prediction) -> Iterator[tuple[str, str]]:
     if sample is None:
         return
-    given = sum(part is not None for part in (answer.records, answer.output, answer.error))
-    if given != 1:
-        yield "no answer", f"{answer.sample_id} must have exactly one of records, output and error, not {given}"
+    try:
+        check_prediction(answer)
+    except PredictionsError as error:
+        yield "broken prediction", f"{answer.sample_id}: {error}"
         return
     if answer.error is not None:
         yield "failed", f"{answer.sample_id}: {answer.error[:200]}"
@@ -119,9 +136,13 @@ def _faults(task: Task, sample: Sample | None, answer: Prediction) -> Iterator[t
         yield "invalid structure", f"{answer.sample_id}: no JSON answer in {str(answer.output)[:80]!r}"
         return
     asked = {schema.name.casefold() for schema in sample.schemas}
+    label_key = "relation" if task is Task.RE else _KEYS[task][1]
     for record in records:
-        label_key = {Task.RE: "relation"}.get(task, _KEYS[task][1])
-        if not isinstance(record, dict) or any(key not in record for key in _KEYS[task]):
+        if not _has_keys(record, task):
             yield "malformed record", f"{answer.sample_id}: {str(record)[:80]} lacks one of {', '.join(_KEYS[task])}"
         elif str(record[label_key]).casefold() not in asked:
-            yield "label that was not asked for", f"{answer.sample_id}: {str(record[label_key])[:80]!r}"
+            yield _OFF_SCHEMA, f"{answer.sample_id}: {str(record[label_key])[:80]!r}"
+
+
+def _has_keys(record: Any, task: Task) -> bool:
+    return isinstance(record, dict) and all(key in record for key in _KEYS[task])

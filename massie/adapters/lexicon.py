@@ -87,6 +87,7 @@ class Lexicon:
 
     def prepare(self, benchmark: Benchmark) -> None:
         """Memorise the train split (of the cells that are looked at, in all their datasets' languages)."""
+        self._memory = {}
         wanted = {(cell.task, cell.dataset) for cell in benchmark.cells()}
         for cell in benchmark.cells(Split.TRAIN, whole=True):
             if (cell.task, cell.dataset) in wanted:

@@ -10,6 +10,7 @@ A prediction:  {"id": …, "records": [{"entity": "Amina", "entity_type": "perso
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ class PredictionLine(BaseModel):
     output: str | None = None
     error: str | None = None
     finish_reason: str | None = None
-    input_tokens: int | None = Field(default=None, ge=0)
-    output_tokens: int | None = Field(default=None, ge=0)
+    input_tokens: int | None = Field(default=None, ge=0, le=1 << 53)
+    output_tokens: int | None = Field(default=None, ge=0, le=1 << 53)
     seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
@@ -73,14 +74,47 @@ def parse_prediction(line: bytes | str, where: str) -> Prediction:
     try:
         return PredictionLine.model_validate_json(line).prediction()
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in fault["loc"])
-        what = fault["msg"].removeprefix("Value error, ")
-        raise PredictionsError(f"{where}: {field + ': ' if field else ''}{what[:300]}") from error
+        raise PredictionsError(f"{where}: {first_fault(error)}") from error
+
+
+def check_prediction(prediction: Prediction) -> None:
+    """Hold a prediction that never was a line against the same rules; raises PredictionsError in one sentence."""
+    usage = prediction.usage or Usage()
+    records: Any = prediction.records
+    try:
+        PredictionLine(
+            id=prediction.sample_id,
+            records=list(records) if isinstance(records, tuple) else records,  # pyright: ignore[reportUnknownArgumentType]
+            output=prediction.output,
+            error=prediction.error,
+            finish_reason=prediction.finish_reason,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            seconds=usage.seconds,
+        )
+    except ValidationError as error:
+        raise PredictionsError(f"the prediction breaks the contract: {first_fault(error)}") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault of what a stranger sent, in one printable line of bounded length: the field, what is wrong."""
+    faults = error.errors(include_url=False)
+    fault = faults[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    what = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        what = "unknown key; remove it or check its spelling"
+    elif fault["type"] == "missing":
+        what = "this key is missing"
+    elif field and isinstance(fault["input"], (str, float)):
+        what += f" (got {fault['input']!r:.80})"
+    more = f" ({len(faults) - 1} more faults)" if len(faults) > 1 else ""
+    line = f"{field[:200]}: {what[:300]}{more}" if field else what[:300] + more
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 
 
 def read_predictions(path: Path) -> Iterator[tuple[int, Prediction]]:
-    """The predictions of a file with their line numbers; blank lines are passed over.
+    """The predictions of a file with their line numbers; blank lines and a byte order mark are passed over.
 
     Raises PredictionsError in one sentence, naming file and line, for a line that is none.
     """
@@ -89,6 +123,8 @@ def read_predictions(path: Path) -> Iterator[tuple[int, Prediction]]:
             number = 0
             while line := file.readline(MAXIMAL_LINE + 1):
                 number += 1
+                if number == 1:
+                    line = line.removeprefix(BOM_UTF8)
                 if len(line) > MAXIMAL_LINE:
                     raise PredictionsError(f"{path}:{number}: the line is longer than {MAXIMAL_LINE >> 20} MiB")
                 if line.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib import import_module
@@ -12,8 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 from massie.adapters.contract import Adapter
-from massie.types import AdapterError, UnknownNameError
+from massie.catalogue import explain
+from massie.types import AdapterError, MassieError, UnknownNameError
 
 ADAPTERS = {
     "empty": "massie.adapters.reference:Empty",
@@ -27,7 +31,7 @@ def load_adapter(name: str, options: Mapping[str, Any] | None = None) -> Adapter
     """The adapter of a name, made with the options as keyword arguments.
 
     Raises UnknownNameError for an unknown built-in, and AdapterError where module, file or class cannot be loaded, an
-    option is not one of the class, or the class breaks the contract.
+    option is not one of the class, or the class raises or breaks the contract.
     """
     target = ADAPTERS.get(name, name)
     place, colon, class_name = target.rpartition(":")
@@ -42,7 +46,7 @@ def load_adapter(name: str, options: Mapping[str, Any] | None = None) -> Adapter
         inspect.signature(made).bind(**(options or {}))
     except TypeError as error:
         raise AdapterError(f"{name}: options: {error}; the class takes {inspect.signature(made)}") from error
-    adapter = made(**(options or {}))
+    adapter = _made(made, options or {}, name)
     if not isinstance(adapter, Adapter):
         missing = [method for method in ("describe", "predict") if not callable(getattr(adapter, method, None))]
         raise AdapterError(f"{name}: breaks the contract: it has no method {' nor '.join(missing)}")
@@ -56,12 +60,33 @@ def adapter_digest(name: str) -> str | None:
     return sha256(path.read_bytes()).hexdigest() if place.endswith(".py") and path.is_file() else None
 
 
+def _made(made: Any, options: Mapping[str, Any], name: str) -> Any:
+    try:
+        return made(**options)
+    except MassieError:
+        raise
+    except ValidationError as error:
+        raise AdapterError(explain(error, name)) from error
+    except (Exception, SystemExit) as error:  # the adapter may raise anything
+        raise AdapterError(f"{name}: cannot be made: {told(error)}") from error
+
+
+def told(error: BaseException) -> str:
+    """What was raised and where, in one line, for the one who wrote the adapter."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
+
+
 def _module(place: str, name: str) -> ModuleType:
     if not place.endswith(".py"):
         try:
             return import_module(place)
-        except ImportError as error:
-            raise AdapterError(f"{name}: the module {place!r} cannot be imported: {error}") from error
+        except ModuleNotFoundError as error:
+            raise AdapterError(
+                f"{name}: {error}; install it, or name the adapter's file: path/to/file.py:Class"
+            ) from error
+        except (Exception, SystemExit) as error:  # the module may raise anything
+            raise AdapterError(f"{name}: the module {place!r} cannot be imported: {told(error)}") from error
     path = Path(place)
     if not path.is_file():
         raise AdapterError(f"{name}: there is no file {place}")
@@ -71,6 +96,6 @@ def _module(place: str, name: str) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise AdapterError(f"{place}: cannot be loaded: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # the file may raise anything
+        raise AdapterError(f"{place}: cannot be loaded: {told(error)}") from error
     return module

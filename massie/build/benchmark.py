@@ -8,13 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from massie.build.building import Build, build, cell_path
+from massie.build.building import Build, build
 from massie.build.manifest import Manifest, read_manifest
 from massie.build.samples import CellData
-from massie.build.tables import cell_data_of
+from massie.build.tables import read_cell_data
 from massie.catalogue import Catalogue
 from massie.catalogue import language as language_of
 from massie.sources import SourceStore
@@ -30,7 +27,7 @@ from massie.types import (
 )
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset  # pyright: ignore[reportMissingTypeStubs]
 
 
 @dataclass(frozen=True)
@@ -122,11 +119,7 @@ class Benchmark:
         split = self._split(split)
         if self.folder is None:
             return self._cells[cell, split]
-        try:
-            tables = [pq.read_table(cell_path(self.folder, cell, split, name)) for name in ("instances", "samples")]
-        except (OSError, pa.ArrowException) as error:
-            raise BuildError(f"{self.folder}: {cell} {split} cannot be read ({error}); build it again") from error
-        return cell_data_of(cell, split, self.manifest.schemas(cell.dataset, cell.task), *tables)
+        return read_cell_data(self.folder, cell, split, self.manifest.schemas(cell.dataset, cell.task))
 
     def iter_samples(self, split: Split | str | None = None) -> Iterator[Sample]:
         """The samples with their gold records, cell by cell, in the build's order."""
@@ -147,8 +140,11 @@ class Benchmark:
                 yield cell, instance
 
     def dataset(self, split: Split | str | None = None) -> Dataset:
-        """The samples as a ``datasets.Dataset``: id, instance_id, task, dataset, language, text, schemas, gold (JSON)."""
-        from datasets import Dataset
+        """The samples as a ``datasets.Dataset``.
+
+        Columns: id, instance_id, task, dataset, language, text, schemas (names) and gold (records as JSON text).
+        """
+        from datasets import Dataset  # pyright: ignore[reportMissingTypeStubs]
 
         def row(sample: Sample) -> dict[str, object]:
             gold = [record_as_json(record, sample.task) for record in sample.gold or ()]
@@ -163,7 +159,7 @@ class Benchmark:
                 "gold": json.dumps(gold, ensure_ascii=False),
             }
 
-        return Dataset.from_list([row(sample) for sample in self.iter_samples(split)])
+        return Dataset.from_list([row(sample) for sample in self.iter_samples(split)])  # pyright: ignore[reportUnknownMemberType]
 
     def _split(self, split: Split | str | None) -> Split:
         if split is None:
@@ -171,14 +167,14 @@ class Benchmark:
         try:
             return Split(split)
         except ValueError as error:
-            raise UnknownNameError("split", str(split), Split) from error
+            raise UnknownNameError("split", str(split), map(str, Split)) from error
 
 
 def _task(name: Task | str) -> Task:
     try:
         return Task(name.upper())
     except ValueError as error:
-        raise UnknownNameError("task", name, Task) from error
+        raise UnknownNameError("task", name, map(str, Task)) from error
 
 
 def _known(kind: str, names: Collection[str] | None, known: Collection[str]) -> tuple[str, ...] | None:

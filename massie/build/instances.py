@@ -80,6 +80,9 @@ def instances_of(
             if not raw.text.strip():
                 steps.drop("text without characters", raw.where)
                 continue
+            if not _is_unicode(raw.text):
+                steps.drop("text with half of a surrogate pair", raw.where)
+                continue
             records = merged[raw.text] = {}
         else:
             steps.drop("duplicate text (its records are merged)", raw.where)
@@ -98,6 +101,15 @@ def instances_of(
     ]
     steps.after("validate, merge, refine", instances)
     return instances
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written to a file; half of a surrogate pair, which JSON can hold, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Refinement:
@@ -123,17 +135,16 @@ class _Refinement:
                     yield refined
 
     def _refined(self, record: Record, label: Label, name: str, raw: RawText) -> Record | None:
-        match record:
-            case Span(_, mention):
-                return Span(name, mention) if self._stands(mention, raw) else None
-            case Relation(_, head, tail):
-                return Relation(name, head, tail) if self._stands(head, raw) and self._stands(tail, raw) else None
-            case Event(_, trigger, arguments):
-                if not self._stands(trigger, raw):
-                    return None
-                if self._task is Task.ED or not isinstance(label, EventLabel):
-                    return Event(name, trigger)
-                return Event(name, trigger, tuple(dict.fromkeys(self._arguments(arguments, label, raw))))
+        if isinstance(record, Span):
+            return Span(name, record.mention) if self._stands(record.mention, raw) else None
+        if isinstance(record, Relation):
+            stands = self._stands(record.head, raw) and self._stands(record.tail, raw)
+            return Relation(name, record.head, record.tail) if stands else None
+        if not self._stands(record.trigger, raw):
+            return None
+        if self._task is Task.ED or not isinstance(label, EventLabel):
+            return Event(name, record.trigger)
+        return Event(name, record.trigger, tuple(dict.fromkeys(self._arguments(record.arguments, label, raw))))
 
     def _arguments(self, arguments: tuple[Argument, ...], label: EventLabel, raw: RawText) -> Iterator[Argument]:
         for argument in arguments:
@@ -148,6 +159,10 @@ class _Refinement:
     def _stands(self, mention: Mention, raw: RawText) -> bool:
         """Whether the mention's surface is found at its offsets."""
         text, length = raw.text, len(raw.text)
+        if len(mention.fragments) == 1:  # nearly all are: said shortly, since every mention of a build passes here
+            start, end = mention.fragments[0]
+            if 0 <= start < end <= length and text[start:end] == mention.surface and mention.surface.strip():
+                return True
         if not mention.fragments or not mention.surface.strip():
             self._steps.drop("empty span", raw.where)
         elif any(not 0 <= start < end <= length for start, end in mention.fragments):

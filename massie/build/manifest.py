@@ -6,15 +6,23 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from massie.catalogue import Caps, Content, Licence, explain
 from massie.types import BuildError, Cell, Role, Schema, Split, Task
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+
+
+def _escaped(words: object) -> object:
+    return words.encode("utf-8", "backslashreplace").decode() if isinstance(words, str) else words
+
+
+Words = Annotated[str, BeforeValidator(_escaped)]
+"""Words that may hold a file's name; bytes in it that are not UTF-8, which Python keeps as surrogates, are escaped."""
 
 
 class RoleEntry(Content):
@@ -31,7 +39,7 @@ class SchemaEntry(Content):
     description: str | None = None
     roles: list[RoleEntry] = []
 
-    def schema(self) -> Schema:
+    def to_schema(self) -> Schema:
         """The schema itself."""
         return Schema(self.name, self.description, tuple(Role(role.name, role.description) for role in self.roles))
 
@@ -63,7 +71,7 @@ class CellEntry(Content):
     texts: dict[str, int]
     records: dict[str, int]
     dropped: dict[str, int] = {}
-    places: dict[str, list[str]] = {}
+    places: dict[str, list[Words]] = {}
 
     @property
     def cell(self) -> Cell:
@@ -78,7 +86,7 @@ class Gap(Content):
     language: str
     raw_split: str
     kind: Literal["unavailable", "failed"]
-    reason: str
+    reason: Words
 
 
 class Manifest(Content):
@@ -99,7 +107,7 @@ class Manifest(Content):
 
     def schemas(self, dataset: str, task: Task) -> tuple[Schema, ...]:
         """The schemas of a dataset's task, in order."""
-        return tuple(entry.schema() for entry in self.datasets[dataset].schemas[task])
+        return tuple(entry.to_schema() for entry in self.datasets[dataset].schemas[task])
 
     def cells_of(self, split: Split) -> list[CellEntry]:
         """The cells that have samples in a split."""

@@ -63,16 +63,13 @@ class CellData:
     def digest(self) -> str:
         """SHA-256 over the canonical form of the samples; depends on no order, file format or number of workers."""
         index_of = {schema.name: index for index, schema in enumerate(self.schemas)}
-        lines = [
-            f"{row.id}\t{_canonical(_canonical_gold(self.instances[row.instance], row.schemas, index_of))}\n"
-            for row in self.rows
-        ]
+        lines: list[str] = []
+        for row in self.rows:
+            records = self.instances[row.instance].records
+            gold = [_canonical(_plain(record)) for record in records if index_of[record.label] in row.schemas]
+            lines.append(f"{row.id}\t[{','.join(sorted(gold))}]\n")
         lines.sort()
         return sha256("".join([schemas_digest(self.schemas), *lines]).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _canonical_gold(instance: Instance, schemas: tuple[int, ...], index_of: dict[str, int]) -> list[object]:
-    return [_plain(record) for record in instance.records if index_of[record.label] in schemas]
 
 
 def _plain(record: Record) -> list[object]:
@@ -101,18 +98,15 @@ def cell_data(
 
     Only instances that a sample refers to are kept; both keep their order.
     """
-    rows = list(_batched(benchmark, cell.task, split, schemas, instances))
+    positive = _positive(schemas, instances)
+    rows = list(_batched(benchmark, cell.task, split, schemas, instances, positive))
     if benchmark.caps and split in benchmark.caps:
-        rows = _capped(rows, benchmark.caps[split], benchmark.key, schemas, instances)
+        rows = _capped(rows, benchmark.caps[split], benchmark.key, positive)
     used = sorted({row.instance for row in rows})
-    place = {old: new for new, old in enumerate(used)}
-    return CellData(
-        cell,
-        split,
-        schemas,
-        [instances[old] for old in used],
-        [SampleRow(row.id, place[row.instance], row.schemas) for row in rows],
-    )
+    if len(used) < len(instances):
+        place = {old: new for new, old in enumerate(used)}
+        rows = [SampleRow(row.id, place[row.instance], row.schemas) for row in rows]
+    return CellData(cell, split, schemas, [instances[old] for old in used], rows)
 
 
 def _positive(schemas: Sequence[Schema], instances: Sequence[Instance]) -> list[set[int]]:
@@ -121,13 +115,18 @@ def _positive(schemas: Sequence[Schema], instances: Sequence[Instance]) -> list[
 
 
 def _batched(
-    benchmark: BenchmarkDefinition, task: Task, split: Split, schemas: Sequence[Schema], instances: Sequence[Instance]
+    benchmark: BenchmarkDefinition,
+    task: Task,
+    split: Split,
+    schemas: Sequence[Schema],
+    instances: Sequence[Instance],
+    positive: Sequence[set[int]],
 ) -> Iterator[SampleRow]:
     names = [schema.name for schema in schemas]
     hashes: dict[tuple[int, ...], str] = {}
     asked = asked_for(
         names,
-        _positive(schemas, instances),
+        positive,
         [instance.id for instance in instances],
         benchmark.schemas_per_sample,
         training=split is not Split.TEST,
@@ -141,10 +140,7 @@ def _batched(
             yield SampleRow(f"{instances[place].id}-{hashes[part]}", place, part)
 
 
-def _capped(
-    rows: Sequence[SampleRow], caps: Caps, key: str, schemas: Sequence[Schema], instances: Sequence[Instance]
-) -> list[SampleRow]:
-    positive = _positive(schemas, instances)
+def _capped(rows: Sequence[SampleRow], caps: Caps, key: str, positive: Sequence[set[int]]) -> list[SampleRow]:
     groups: dict[bool, list[SampleRow]] = {True: [], False: []}
     for row in rows:
         groups[not positive[row.instance].isdisjoint(row.schemas)].append(row)

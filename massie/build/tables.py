@@ -3,15 +3,22 @@
 Instances stand once in their file, samples refer to them by row, and schemas by index into their dataset's list.
 """
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false
+# (pyarrow has no type stubs: all that the package does with it is in this file.)
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from massie.build.samples import CellData, SampleRow
-from massie.types import Argument, Cell, Event, Instance, Mention, Record, Relation, Schema, Span, Split
+from massie.types import Argument, BuildError, Cell, Event, Instance, Mention, Record, Relation, Schema, Span, Split
 
 _MENTION = pa.struct(
     [
@@ -25,17 +32,68 @@ INSTANCES = pa.schema([("id", pa.string()), ("text", pa.string()), ("records", _
 SAMPLES = pa.schema([("id", pa.string()), ("instance", pa.int32()), ("schemas", pa.list_(pa.int16()))])
 
 
-def instances_table(data: CellData) -> pa.Table:
+def cell_path(folder: Path, cell: Cell, split: Split, table: str) -> Path:
+    """The Parquet file of a cell's table (``instances`` or ``samples``) in the folder of a build."""
+    return folder / cell.task / split / f"{cell.dataset}.{cell.language}.{table}.parquet"
+
+
+def write_cell(folder: Path, data: CellData) -> None:
+    """Write the two tables of a cell and split."""
+    for table, content in (("instances", _instances_table(data)), ("samples", _samples_table(data))):
+        path = cell_path(folder, data.cell, data.split, table)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(content, path, compression="zstd")
+
+
+def read_cell_data(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema, ...]) -> CellData:
+    """Read the two tables of a cell and split; raises BuildError where a file cannot be read."""
+    try:
+        tables = [pq.read_table(cell_path(folder, cell, split, table)) for table in ("instances", "samples")]
+    except (OSError, pa.ArrowException) as error:
+        raise BuildError(f"{folder}: {cell} {split} cannot be read ({error}); build it again") from error
+    return _cell_data(cell, split, schemas, *tables)
+
+
+def _instances_table(data: CellData) -> pa.Table:
     """The instances of a cell and split."""
     columns = [
         pa.array([instance.id for instance in data.instances], pa.string()),
         pa.array([instance.text for instance in data.instances], pa.string()),
-        pa.array([[_plain(record) for record in instance.records] for instance in data.instances], _RECORDS),
+        _records_array([instance.records for instance in data.instances]),
     ]
     return pa.table(columns, schema=INSTANCES)
 
 
-def samples_table(data: CellData) -> pa.Table:
+def _records_array(texts: Sequence[Sequence[Record]]) -> pa.Array:
+    """The records of texts as nested lists, put together from flat columns (much faster than from dicts)."""
+    records = [record for text in texts for record in text]
+    mentions = [_mentions(record) for record in records]
+    parts = [part for parts in mentions for part in parts]
+    fragments = [mention.fragments for _, mention in parts]
+    places = list(chain.from_iterable(fragments))
+    numbers = pa.array(chain.from_iterable(places), pa.int32())
+    mention_array = pa.StructArray.from_arrays(
+        [
+            pa.array([part for part, _ in parts], pa.string()),
+            pa.array([mention.surface for _, mention in parts], pa.string()),
+            _lists(fragments, _lists(places, numbers)),
+        ],
+        fields=list(_MENTION),
+    )
+    record_array = pa.StructArray.from_arrays(
+        [pa.array([record.label for record in records], pa.string()), _lists(mentions, mention_array)],
+        fields=list(_RECORDS.value_type),
+    )
+    return _lists(texts, record_array)
+
+
+def _lists(of: Sequence[Sequence[Any]], values: pa.Array) -> pa.Array:
+    """The flat values cut into lists as long as those of ``of``."""
+    offsets = accumulate(map(len, of), initial=0)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+
+
+def _samples_table(data: CellData) -> pa.Table:
     """The samples of a cell and split."""
     columns = [
         pa.array([row.id for row in data.rows], pa.string()),
@@ -45,7 +103,7 @@ def samples_table(data: CellData) -> pa.Table:
     return pa.table(columns, schema=SAMPLES)
 
 
-def cell_data_of(
+def _cell_data(
     cell: Cell, split: Split, schemas: tuple[Schema, ...], instances: pa.Table, samples: pa.Table
 ) -> CellData:
     """The cell and split that two tables hold."""
@@ -65,20 +123,13 @@ def _rows(table: pa.Table) -> Sequence[dict[str, Any]]:
     return table.to_pylist()
 
 
-def _plain(record: Record) -> dict[str, Any]:
-    match record:
-        case Span(label, mention):
-            mentions = [_plain_mention("span", mention)]
-        case Relation(label, head, tail):
-            mentions = [_plain_mention("head", head), _plain_mention("tail", tail)]
-        case Event(label, trigger, arguments):
-            mentions = [_plain_mention("trigger", trigger)]
-            mentions += [_plain_mention(argument.role, argument.mention) for argument in arguments]
-    return {"label": label, "mentions": mentions}
-
-
-def _plain_mention(part: str, mention: Mention) -> dict[str, Any]:
-    return {"part": part, "surface": mention.surface, "fragments": mention.fragments}
+def _mentions(record: Record) -> list[tuple[str, Mention]]:
+    """The mentions of a record with the part that each plays."""
+    if isinstance(record, Span):
+        return [("span", record.mention)]
+    if isinstance(record, Relation):
+        return [("head", record.head), ("tail", record.tail)]
+    return [("trigger", record.trigger), *((argument.role, argument.mention) for argument in record.arguments)]
 
 
 def _records(plain: Sequence[dict[str, Any]], kind: type[Record]) -> Iterator[Record]:

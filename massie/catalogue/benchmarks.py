@@ -20,10 +20,11 @@ class Caps(Content):
 class BenchmarkDefinition(Content):
     """A benchmark: one file in ``tasks/benchmarks``.
 
-    ``datasets`` lists dataset ids; null takes every dataset that is ready and not M-DEMO's. ``schemas_per_sample`` is
+    ``datasets`` lists dataset ids; null takes every dataset of the paper that is ready. ``schemas_per_sample`` is
     the paper's split_num (section 2.2). ``caps`` are M-LIGHT's upper bounds by split (section 2.3); null takes all.
     ``bundled`` says that all its data are part of this project, so that it needs no building.
-    ``seed`` keys every random draw, together with ``id`` and ``version``.
+    ``seed`` keys every random draw, together with ``version``; ``id`` does not, so that M-LIGHT's samples are
+    M-HEAVY's of the same version and seed.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -39,7 +40,7 @@ class BenchmarkDefinition(Content):
     @property
     def key(self) -> str:
         """What every random draw of the benchmark is keyed with."""
-        return f"{self.id}/{self.version}/{self.seed}"
+        return f"{self.version}/{self.seed}"
 
 
 def read_benchmark(path: Path) -> BenchmarkDefinition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -240,14 +240,16 @@ class Card(Content):
             if self.source is None or self.reader is None:
                 raise ValueError(f"a card with status {self.status} needs source and reader")
             for task in self.tasks:
-                if not self.labels(task):
+                if all(label.drop for label in self.labels(task).values()):
                     raise ValueError(f"the task {task} needs labels under {_KIND_OF_TASK[task]!r}")
         undeclared = sorted({role for event in self.events.values() for role in event.roles} - set(self.roles))
         if undeclared:
             raise ValueError(f"events name roles that 'roles' does not declare: {', '.join(undeclared)}")
-        strangers = sorted(set(self.counts) - set(self.languages))
-        if strangers:
-            raise ValueError(f"counts name languages that 'languages' does not: {', '.join(strangers)}")
+        for where, languages, raw_splits in self._named():
+            if strangers := sorted(set(languages) - set(self.languages)):
+                raise ValueError(f"{where} name languages that 'languages' does not: {', '.join(strangers)}")
+            if self.source and (strangers := sorted(set(raw_splits) - set(self.raw_splits()))):
+                raise ValueError(f"{where} name raw splits that the source's files do not: {', '.join(strangers)}")
         made = {made.of for made in self.splits}
         for raw_split in self.raw_splits():
             if raw_split not in made and raw_split not in set(Split):
@@ -255,6 +257,17 @@ class Card(Content):
                     f"the raw split {raw_split!r} is not train, dev or test: 'splits' must say what becomes of it"
                 )
         return self
+
+    def _named(self) -> Iterator[tuple[str, Iterable[str], Iterable[str]]]:
+        """The places that name languages and raw splits, with those that they name."""
+        yield "counts", self.counts, {split for counts in self.counts.values() for split in counts}
+        yield "splits", (), (made.of for made in self.splits)
+        yield "text.join_by_language", self.text.join_by_language, ()
+        if self.source:
+            yield "source.language_codes", self.source.language_codes, ()
+            yield "source.split_codes", (), self.source.split_codes
+            for place, files in enumerate(self.source.files):
+                yield f"source.files.{place}.languages", files.languages or (), ()
 
     def labels(self, task: Task) -> dict[str, Label] | dict[str, EventLabel]:
         """The labels of a task: raw label to what is asked for."""

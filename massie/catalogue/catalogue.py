@@ -49,7 +49,13 @@ class Catalogue:
     @cached_property
     def benchmark_paths(self) -> dict[str, Path]:
         """The file of every benchmark definition by id."""
-        return {path.stem: path for folder in self.folders for path in sorted((folder / "benchmarks").glob("*.yaml"))}
+        paths: dict[str, Path] = {}
+        for folder in self.folders:
+            for path in sorted((folder / "benchmarks").glob("*.yaml")):
+                if path.stem in paths:
+                    raise ContentError(f"{path}: a benchmark {path.stem!r} is already in {paths[path.stem]}")
+                paths[path.stem] = path
+        return paths
 
     def card(self, dataset: str) -> Card:
         """The card of a dataset.

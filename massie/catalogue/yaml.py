@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,17 +41,18 @@ class _StrictLoader(_BaseLoader):
         return mapping
 
 
-# YAML 1.1 reads no, on, off, y and dates as other types, which bites language codes and label names: only true/false
-# are booleans here, and dates stay text.
+# YAML 1.1 reads no, on, off, y and dates as other types, 12:30 as 750 and 010 as 8, which bites language codes and
+# label names: here only null, true, false and decimal numbers are not text.
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge")
-    ]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
     for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
 }
-_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", yaml.resolver.re.compile(r"^(?:true|false)$"), ["t", "f"])
+for _kind, _pattern, _firsts in (
+    ("bool", r"^(?:true|false)$", "tf"),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789"),
+    ("float", r"^[-+]?[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?$", "-+0123456789"),
+):
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_firsts))
 
 
 def read_yaml(path: Path) -> Any:
@@ -66,7 +68,8 @@ def read_yaml(path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ContentError(f"{where}: not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # The last four come from PyYAML's constructors, for a value that its explicit tag does not fit.
         raise ContentError(f"{path}: not valid YAML: {error}") from error
 
 

@@ -146,7 +146,7 @@ def _print_report(manifest: Manifest, out: Path) -> None:
         dropped.update(cell.dropped)
     if dropped:
         click.echo()
-        print_table(("dropped or merged", "times"), sorted(dropped.items(), key=lambda item: -item[1]), right=(1,))
+        print_table(("dropped or merged", "times"), dropped.most_common(), right=(1,))
     unavailable = [gap for gap in manifest.gaps if gap.kind == "unavailable"]
     if unavailable:
         named = sorted({f"{gap.dataset} {gap.raw_split}" for gap in unavailable})

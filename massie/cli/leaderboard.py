@@ -20,7 +20,7 @@ from massie.types import MissingExtraError, RunError
     "folders",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A folder with results (…/SYSTEM/BENCHMARK/result.json); repeatable. By default runs/ here, and this checkout's.",
+    help="A folder with results (…/SYSTEM/BENCHMARK/result.json); repeatable. Default: runs/ here and the checkout's.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="The port to serve on.")
 @click.option("--address", default="localhost", show_default=True, help="The address to serve on.")

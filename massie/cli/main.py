@@ -23,11 +23,11 @@ COMMANDS = {
 }
 
 EPILOG = """\b
-A first run, with no download:      massie run m-demo --adapter lexicon
-The board with its result:          massie leaderboard
-A benchmark from real data:         massie build m-light --dataset masakhaner20 --out data/m-light
-A system of your own:               massie check-adapter my_system.py:MyAdapter
-                                    massie run m-demo --adapter my_system.py:MyAdapter
+A run with no download:  massie run m-demo --adapter lexicon
+The board:               massie leaderboard
+From real data:          massie build m-light --dataset xsid --out data/m-light
+A system of your own:    massie check-adapter my_system.py:MyAdapter
+                         massie run m-demo --adapter my_system.py:MyAdapter
 
 Exit codes: 0 success, 1 failure (of the system, or a bug), 2 something in the input is to be mended, 130 interrupted.
 """
@@ -71,7 +71,8 @@ def main() -> None:
     """Run the command; errors become one clear message and an exit code that tells who is at fault."""
     try:
         status = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("massie: interrupted", err=True)
         status = 130
     except click.ClickException as error:
         error.show()
@@ -82,9 +83,6 @@ def main() -> None:
     except MassieError as error:
         click.echo(f"massie: {error}", err=True)
         status = 1
-    except KeyboardInterrupt:
-        click.echo("massie: interrupted", err=True)
-        status = 130
     except BrokenPipeError:
         sys.stderr.close()
         status = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,7 +33,7 @@ def print_json(value: Any) -> None:
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
     """A table; ``right`` are the places of columns that are set flush right. Cells are plain text, never markup."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(headers))
     for place, header in enumerate(headers):
         table.add_column(header, justify="right" if place in right else "left", overflow="fold")
     for row in rows:
@@ -42,7 +42,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, rig
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool = False, unit: str = "") -> Iterator[Advance]:
+def progress(title: str, *, quiet: bool = False, unit: str = "") -> Generator[Advance]:
     """A progress bar with rate and time left on a terminal, a plain line now and then elsewhere."""
     if quiet:
         yield lambda done, total, words: None
@@ -52,14 +52,14 @@ def progress(title: str, *, quiet: bool = False, unit: str = "") -> Iterator[Adv
         yield _lines(title, unit)
 
 
-def _bar(title: str) -> Iterator[Advance]:
+def _bar(title: str) -> Generator[Advance]:
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[words]}", markup=False),
     )
     with Progress(*columns, console=console(error=True), transient=True) as bar:
         task = bar.add_task(title, total=None, words="")

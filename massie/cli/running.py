@@ -13,15 +13,15 @@ from typing import Any
 import click
 
 from massie._version import __version__
-from massie.adapters import adapter_digest, load_adapter, read_predictions
+from massie.adapters import Adapter, adapter_digest, load_adapter, read_predictions
 from massie.build import Benchmark, load_benchmark
 from massie.catalogue import Catalogue, language
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.output import print_json, print_table, progress, warn
-from massie.results import RESULT, Result, finish_run
+from massie.results import RESULT, Result, finish_run, without_places
 from massie.running import STORE, Settings, Store, lock_run, open_run, read_settings, slug
 from massie.running import run as run_adapter
-from massie.types import IncompleteRunError, Prediction, PredictionsError, RunError, SystemCard
+from massie.types import IncompleteRunError, Prediction, PredictionsError, RunError, Split, SystemCard
 
 RUNS = Path("runs/local")
 
@@ -91,15 +91,15 @@ def run(
     massie run m-demo --adapter lexicon
     massie run m-light --data data/m-light --adapter my_system.py:MyAdapter --option batch=32
     """
-    adapter = load_adapter(adapter_name, parse_options(options))
-    system = adapter.describe()
-    if not isinstance(system, SystemCard):  # pyright: ignore[reportUnnecessaryIsInstance] (it is user code)
-        raise RunError(f"{adapter_name}: describe() must return a massie.SystemCard; see massie check-adapter")
     whole = _open(benchmark, data, folders)
     for code in languages:
         language(code)
     part = whole.select(tasks=tasks, languages=languages, datasets=datasets, limit=limit, split=split)
-    folder = runs / slug(name or system.name) / whole.id
+    adapter = load_adapter(adapter_name, parse_options(options))
+    system = adapter.describe()
+    if not isinstance(system, SystemCard):  # pyright: ignore[reportUnnecessaryIsInstance] (it is user code)
+        raise RunError(f"{adapter_name}: describe() must return a massie.SystemCard; see massie check-adapter")
+    folder = runs / slug(name or system.name) / _folder_name(part)
     settings = Settings(
         adapter=adapter_name,
         adapter_digest=adapter_digest(adapter_name),
@@ -113,18 +113,10 @@ def run(
         created=_now(),
         massie_version=__version__,
     )
-    open_run(folder, settings)
-    with lock_run(folder), Store(folder / STORE) as store:
-        with progress(f"{system.name} on {whole.id}", quiet=as_json, unit="samples") as advance:
-            state = run_adapter(
-                adapter,
-                part,
-                store,
-                batch=batch,
-                report=lambda now: advance(now.done, now.total, f"{now.failed} failed" if now.failed else ""),
-            )
-        failed = store.failed()
-    _finish(folder, settings, part, partial=partial, as_json=as_json, failed=failed if state.failed else {})
+    with lock_run(folder):
+        open_run(folder, settings)
+        failed = _answered(adapter, part, folder, title=f"{system.name} on {whole.id}", batch=batch, quiet=as_json)
+        _finish(folder, settings, part, partial=partial, as_json=as_json, failed=failed)
 
 
 @click.command()
@@ -176,11 +168,35 @@ def score(
         part = whole.select(tasks=tasks, languages=languages, datasets=datasets, split=split)
         predictions = _checked(run_or_file, part, partial)
         settings = _settings_of_file(run_or_file, name, part, data)
-        folder = runs / slug(settings.system.name) / whole.id
-        open_run(folder, settings)
-        with lock_run(folder), Store(folder / STORE) as store:
-            store.add_all(predictions)
+        folder = runs / slug(settings.system.name) / _folder_name(part)
+        with lock_run(folder):
+            open_run(folder, settings)
+            with Store(folder / STORE) as store:
+                store.add_all(predictions)
     _finish(folder, settings, part, partial=partial, as_json=as_json, failed={})
+
+
+def _answered(
+    adapter: Adapter, part: Benchmark, folder: Path, *, title: str, batch: int, quiet: bool
+) -> dict[str, str]:
+    """Answer what has no answer yet; the samples that failed now, with what went wrong. Ctrl-C ends with 130."""
+    with Store(folder / STORE) as store:
+        try:
+            with progress(title, quiet=quiet, unit="samples") as advance:
+                state = run_adapter(
+                    adapter,
+                    part,
+                    store,
+                    batch=batch,
+                    report=lambda now: advance(now.done, now.total, f"{now.failed} failed" if now.failed else ""),
+                )
+        except KeyboardInterrupt:
+            click.echo(
+                f"massie: interrupted; {len(store.answered())} answers are kept in {folder}; the same command goes on",
+                err=True,
+            )
+            sys.exit(130)
+        return store.failed() if state.failed else {}
 
 
 def _settings_of_file(path: Path, name: str | None, benchmark: Benchmark, data: Path | None) -> Settings:
@@ -193,7 +209,7 @@ def _settings_of_file(path: Path, name: str | None, benchmark: Benchmark, data: 
         version=benchmark.manifest.version,
         manifest_digest=benchmark.digest,
         split=benchmark.split,
-        system=SystemCard(name=name or path.stem),
+        system=SystemCard(name=(name or path.stem)[:200]),
         data=None if data is None else str(data.resolve()),
         created=_now(),
         massie_version=__version__,
@@ -214,8 +230,8 @@ def _checked(path: Path, benchmark: Benchmark, partial: bool) -> list[Prediction
             )
         if key not in open_ids:
             raise PredictionsError(
-                f"{path}:{number}: sample {key!r} is not one of the {total} {benchmark.split} samples of {benchmark.id} "
-                f"(build {benchmark.digest[:12]}); was the file made for another benchmark, build or split?"
+                f"{path}:{number}: sample {key!r} is not one of the {total} {benchmark.split} samples of "
+                f"{benchmark.id} (build {benchmark.digest[:12]}); is the file for another benchmark, build or split?"
             )
         lines[key] = number
         if prediction.error is None:
@@ -230,6 +246,11 @@ def _checked(path: Path, benchmark: Benchmark, partial: bool) -> list[Prediction
 
 def _open(benchmark: str, data: Path | None, folders: tuple[Path, ...]) -> Benchmark:
     return load_benchmark(benchmark, data=data, catalogue=Catalogue.default(folders))
+
+
+def _folder_name(benchmark: Benchmark) -> str:
+    """What a run's folder is called within its system's: the benchmark, and the split where it is not test."""
+    return benchmark.id if benchmark.split is Split.TEST else f"{benchmark.id}-{benchmark.split}"
 
 
 def _now() -> str:
@@ -256,7 +277,8 @@ def _finish(
     """Score, write the result, and print it; failed samples end the command with exit code 1."""
     if failed:
         for sample_id, error in list(failed.items())[:3]:
-            click.echo(f"massie: sample {sample_id} failed: {error.strip().splitlines()[-1]}", err=True)
+            reason = (error.strip().splitlines() or ["no reason was given"])[-1]
+            click.echo(f"massie: sample {sample_id} failed: {reason[:300]}", err=True)
         if not partial:
             click.echo(
                 f"massie: {len(failed)} samples failed; all others are answered and kept in {folder}; "
@@ -264,17 +286,12 @@ def _finish(
                 err=True,
             )
             sys.exit(1)
-    command = shlex.join(["massie", *_public(sys.argv[1:])])
+    command = shlex.join(["massie", *map(without_places, sys.argv[1:])])
     result = finish_run(folder, settings, part, command, partial=partial)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
         print_result(result, folder)
-
-
-def _public(arguments: list[str]) -> list[str]:
-    """The command's arguments without places that only this machine has."""
-    return [Path(word).name if Path(word).is_absolute() else word for word in arguments]
 
 
 def print_result(result: Result, folder: Path) -> None:

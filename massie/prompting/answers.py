@@ -20,8 +20,12 @@ _OPENING_TAG = re.compile(r"<(?:think|thinking|reasoning|reflection|thought)>", 
 _OPENING_FENCE = re.compile(r"^\s*```[^`]*$")
 _CLOSING_FENCE = re.compile(r"^\s*```\s*$")
 
-# Longer outputs are not shown to the repairer, whose time grows faster than the text.
-_REPAIR_UP_TO = 20_000
+# Longer answer texts are not shown to the repairer: its time grows with the square of the text (a second or two for
+# this many characters at worst, the better part of a minute for five times as many).
+_REPAIR_UP_TO = 4_000
+
+# How the repairer fails on texts that it was not made for.
+_REPAIR_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 _SPAN_KEYS = {
     Task.NER: ("entity", "entity_type"),
@@ -57,11 +61,7 @@ def answer_text(output: str, marker: str | None = None) -> str | None:
         _, found, output = output.rpartition(marker)
         if not found:
             return None
-    closing = None
-    for closing in _CLOSING_TAG.finditer(output):
-        pass
-    if closing is not None:
-        output = output[closing.end() :]
+    output = _CLOSING_TAG.split(output)[-1]
     if _OPENING_TAG.search(output):
         return None
     block = _last_block(output)
@@ -74,7 +74,8 @@ def _last_block(text: str) -> str | None:
         return None
     block: str | None = None
     opened: list[str] | None = None
-    for line in text.splitlines():
+    # Not splitlines(): U+2028 and the like may stand within a JSON string, where a line feed may not.
+    for line in text.split("\n"):
         if opened is None:
             if _OPENING_FENCE.match(line):
                 opened = []
@@ -92,15 +93,15 @@ def _balanced(text: str) -> str | None:
         return None
     depth, in_string, place = 0, False, start
     for match in _TOKENS.finditer(text, start):
-        token = match[0]
+        found = match[0]
         place = match.end()
         if in_string:
-            in_string = token != '"'
-        elif token == '"':
+            in_string = found != '"'
+        elif found == '"':
             in_string = True
-        elif token in "[{":
+        elif found in "[{":
             depth += 1
-        elif token in "]}":
+        elif found in "]}":
             depth -= 1
             if depth == 0:
                 return text[start:place]
@@ -111,9 +112,13 @@ _TOKENS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 
 def _records(text: str, task: Task) -> Sequence[Any] | None:
-    """The records of an answer text, or None where it is an invalid structure."""
+    """The records of an answer text, or None where it is an invalid structure.
+
+    Whole numbers are read as floats: no score looks at them, and Python refuses integers of more than 4,300 digits,
+    which are JSON all the same.
+    """
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_int=float, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
     return _shaped(value, task)
@@ -131,19 +136,20 @@ def _shaped(value: Any, task: Task) -> Sequence[Any] | None:
         span_key, label_key = _SPAN_KEYS[task]
         records: list[Any] = []
         for label, spans in value.items():  # pyright: ignore[reportUnknownVariableType]
-            # What is not a list of spans is left as it is: it will count as one malformed record.
-            entries: list[Any] = spans if isinstance(spans, list) else [None]
-            records += [{span_key: span, label_key: label} for span in entries]
+            if isinstance(spans, list):
+                records += [{span_key: span, label_key: label} for span in spans]  # pyright: ignore[reportUnknownVariableType]
+            else:
+                records.append(None)  # will count as one malformed record
         return records
     return None
 
 
 def _repairable(text: str | None, task: Task) -> bool:
-    """Whether a JSON repairer would have made an answer of the text."""
+    """Whether a JSON repairer would have made an answer of the text: a list with at least one object."""
     if not text or len(text) > _REPAIR_UP_TO:
         return False
     try:
         value: Any = repair_json(text, return_objects=True)
-    except (ValueError, RecursionError, TypeError, IndexError):
+    except _REPAIR_FAILURES:
         return False
-    return bool(value) and _shaped(value, task) is not None
+    return any(isinstance(record, dict) for record in _shaped(value, task) or ())

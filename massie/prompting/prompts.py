@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field
@@ -19,6 +20,9 @@ from massie.types import ContentError, Sample, Task, UnknownNameError, record_as
 Message = dict[Literal["role", "content"], str]
 
 _VARIABLES = {"text", "schemas"}
+
+# What a template's expressions may raise besides Jinja's own errors: {{ 1 / 0 }}, {{ text + 1 }}, range(10**9) …
+_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class Prompt(Content):
@@ -66,9 +70,9 @@ def read_prompt(path: Path) -> Prompt:
     prompt = validated(Prompt, read_yaml(path), path)
     if prompt.id != path.stem:
         raise ContentError(f"{path}: id: is {prompt.id!r}, but the file is called {path.stem!r}")
-    environment = _environment()
     try:
-        unknown = find_undeclared_variables(environment.parse(prompt.user)) - _VARIABLES
+        unknown = find_undeclared_variables(_environment().parse(prompt.user)) - _VARIABLES
+        _template(prompt.user)  # parsing alone lets unknown filters pass
     except TemplateError as error:
         raise ContentError(f"{path}: user: not a valid template: {error}") from error
     if unknown:
@@ -96,6 +100,12 @@ def render(prompt: Prompt, sample: Sample, demonstrations: Sequence[Sample] = ()
 def _user(prompt: Prompt, sample: Sample) -> str:
     variables: dict[str, Any] = {"text": sample.text, "schemas": sample.schemas}
     try:
-        return _environment().from_string(prompt.user).render(variables).strip()
-    except TemplateError as error:
+        return _template(prompt.user).render(variables)
+    except _FAILURES as error:
         raise ContentError(f"prompt {prompt.id}: user: fails on the sample {sample.id}: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def _template(source: str) -> Template:
+    """The template without the white space around it; the text that it holds keeps its own."""
+    return _environment().from_string(source.strip())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -130,12 +131,16 @@ def _sentence(file: RawFile, start: int, block: list[str], options: Options, rea
 
 def _columns(rows: Sequence[str], options: Options) -> list[tuple[str, ...]] | None:
     """The sentence's columns, or None where a row is not whole."""
-    delimiter = _DELIMITERS[options.delimiter]
-    try:
-        columns = list(zip(*[row.split(delimiter) for row in rows], strict=True))
-    except ValueError:
-        return None
-    return columns if len(columns) == options.columns and "" not in columns[options.token - 1] else None
+    delimiter, width = _DELIMITERS[options.delimiter], options.columns
+    if delimiter is None:
+        fields_of_rows = [row.split() for row in rows]
+        whole = all(len(fields) == width for fields in fields_of_rows)
+        fields = list(chain.from_iterable(fields_of_rows))
+    else:
+        whole = {row.count(delimiter) for row in rows} == {width - 1}
+        fields = delimiter.join(rows).split(delimiter)  # one split for all rows is twice as fast as one for each
+    columns = [tuple(fields[column::width]) for column in range(width)]
+    return columns if whole and "" not in columns[options.token - 1] else None
 
 
 def _repaired(file: RawFile, start: int, block: list[str], options: Options, reading: Reading) -> list[tuple[str, ...]]:

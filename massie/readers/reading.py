@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Protocol
 
 from massie.catalogue import Card, Join, language
@@ -73,15 +74,11 @@ class Joining:
 
     def join(self, tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
         """The text of a list of tokens, and each token's ``(start, end)`` in it."""
-        offsets: list[tuple[int, int]] = []
         if self.space_token is not None:
             tokens = [" " if token == self.space_token else token for token in tokens]
-        step = len(self.glue)
-        position = 0
-        for token in tokens:
-            end = position + len(token)
-            offsets.append((position, end))
-            position = end + step
+        lengths = list(map(len, tokens))
+        starts = accumulate(map(len(self.glue).__add__, lengths), initial=0)
+        offsets = [(start, start + length) for start, length in zip(starts, lengths, strict=False)]
         return self.text(self.glue.join(tokens)), offsets
 
     def mention(self, text: str, fragments: Sequence[tuple[int, int]]) -> Mention:

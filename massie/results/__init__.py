@@ -1,6 +1,6 @@
 """Results: scores of a run at every level, and the files that hold them."""
 
-from massie.results.making import RESULT, finish_run
+from massie.results.making import RESULT, finish_run, without_places
 from massie.results.schema import Result, Row, read_result, write_result
 from massie.results.scores import Scores, aggregate, diagnostics_rates, score
 
@@ -14,5 +14,6 @@ __all__ = [
     "finish_run",
     "read_result",
     "score",
+    "without_places",
     "write_result",
 ]

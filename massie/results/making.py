@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import platform
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 
 from massie._version import __version__
 from massie.build import Benchmark
@@ -28,6 +27,10 @@ from massie.types import IncompleteRunError, RunError
 
 RESULT = "result.json"
 SCORES_TABLE = "scores.parquet"
+
+_LONGEST_NAME, _LONGEST_TEXT = 200, 4000
+# An absolute path within a word or a text; the slashes of a web address follow a colon or a name.
+_ABSOLUTE = re.compile(r"(?:file://|(?<![\w:/.~-]))/(?:[^\s'\"/]+/)*([^\s'\"/]+)/?")
 
 
 def finish_run(
@@ -60,9 +63,9 @@ def finish_run(
     result = Result(
         system=settings.system,
         benchmark=_reference(benchmark),
-        adapter=settings.adapter if not settings.adapter_digest else settings.adapter.rsplit("/", 1)[-1],
-        options={name: str(value) for name, value in settings.options.items()},
-        command=command,
+        adapter=without_places(settings.adapter)[:_LONGEST_NAME],
+        options={name: without_places(str(value))[:_LONGEST_TEXT] for name, value in settings.options.items()},
+        command=command[:_LONGEST_TEXT],
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         massie_version=__version__,
         environment={"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()},
@@ -74,26 +77,31 @@ def finish_run(
         ),
         rows=[_row(row) for row in scores.rows],
     )
-    pq.write_table(scores_table(scores), folder / f"{SCORES_TABLE}.partial", compression="zstd")
-    (folder / f"{SCORES_TABLE}.partial").replace(folder / SCORES_TABLE)
-    write_result(result, folder / RESULT)
+    try:
+        scores_table(scores).to_parquet(folder / f"{SCORES_TABLE}.partial", compression="zstd", index=False)
+        (folder / f"{SCORES_TABLE}.partial").replace(folder / SCORES_TABLE)
+        write_result(result, folder / RESULT)
+    except OSError as error:
+        raise RunError(
+            f"{folder}: the result cannot be written: {error.strerror or error}; the answers are kept: make room, then "
+            f"massie score {folder}"
+        ) from error
     return result
 
 
-def scores_table(scores: Scores) -> pa.Table:
+def without_places(text: str) -> str:
+    """A setting without the folders that only this machine has: of an absolute path its last name stays."""
+    return _ABSOLUTE.sub(r"\1", text)
+
+
+def scores_table(scores: Scores) -> pd.DataFrame:
     """The scores of each sample: task, dataset, language, instance_id, sample_id, then scores and counts."""
-    values = np.array([sample.scores for sample in scores.samples], dtype=np.float64)
-    columns: dict[str, pa.Array] = {
-        "task": pa.array([str(sample.cell.task) for sample in scores.samples]),
-        "dataset": pa.array([sample.cell.dataset for sample in scores.samples]),
-        "language": pa.array([sample.cell.language for sample in scores.samples]),
-        "instance_id": pa.array([sample.instance_id for sample in scores.samples]),
-        "sample_id": pa.array([sample.sample_id for sample in scores.samples]),
-    }
-    for place, name in enumerate(SampleScores._fields):
-        kind = pa.int32() if name in SampleScores._field_defaults else pa.float64()
-        columns[name] = pa.array(values[:, place]).cast(kind)
-    return pa.table(columns)
+    table = pd.DataFrame.from_records([sample.scores for sample in scores.samples], columns=list(SampleScores._fields))
+    for place, name in enumerate(("task", "dataset", "language")):
+        table.insert(place, name, [str(sample.cell[place]) for sample in scores.samples])
+    table.insert(3, "instance_id", [sample.instance_id for sample in scores.samples])
+    table.insert(4, "sample_id", [sample.sample_id for sample in scores.samples])
+    return table
 
 
 def _reference(benchmark: Benchmark) -> BenchmarkReference:

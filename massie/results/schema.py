@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from massie.catalogue import explain
+from massie.adapters.lines import first_fault
 from massie.types import ResultError, Split, SystemCard, Task
 from massie.types.systems import Name, Text
 
@@ -119,20 +119,21 @@ def read_result(path: Path) -> Result:
     try:
         if path.stat().st_size > MAXIMAL_BYTES:
             raise ResultError(f"{path}: is larger than {MAXIMAL_BYTES >> 20} MiB; that is no result file")
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ResultError(f"{path}: is not JSON: {str(error)[:200]}") from error
-    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    version: object = cast("dict[str, object]", plain).get("schema_version") if isinstance(plain, dict) else None
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
         raise ResultError(f"{path}: schema_version: is {str(version)[:40]}; this MASSIE reads 1 to {SCHEMA_VERSION}")
+    upgraded = cast("dict[str, Any]", plain)
     try:
         for step in range(version, SCHEMA_VERSION):
-            plain = _UPGRADES[step](plain)
-        return Result.model_validate(plain)
+            upgraded = _UPGRADES[step](upgraded)
+        return Result.model_validate(upgraded)
     except ValidationError as error:
-        raise ResultError(explain(error, path)) from error
+        raise ResultError(f"{path}: {first_fault(error)}") from error
 
 
 def write_result(result: Result, path: Path) -> None:

@@ -133,7 +133,7 @@ def _scored(benchmark: Benchmark, answers: dict[str, Prediction], partial: bool)
 
 
 def diagnostics_rates(counts: Mapping[str, int], samples: int) -> dict[str, float | None]:
-    """The diagnostics of a row as rates in percent, as ``metrics/`` defines them; None where there is nothing to count."""
+    """The diagnostics of a row as rates in percent, as ``metrics/`` defines them; None where nothing is to count."""
 
     def rate(part: int, whole: int) -> float | None:
         return 100 * part / whole if whole else None

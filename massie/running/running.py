@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from massie.adapters import Adapter, Prepared
+from massie.adapters import Adapter, Prepared, check_prediction
 from massie.build import Benchmark
 from massie.running.store import Store
 from massie.types import AdapterError, Prediction, PredictionsError, Sample, Usage
@@ -23,6 +23,9 @@ class Progress:
     total: int
     done: int = 0
     failed: int = 0
+
+
+_SILENT = "the adapter gave no answer to this sample"
 
 
 def run(
@@ -74,11 +77,11 @@ def _answers(adapter: Adapter, samples: Sequence[Sample]) -> Iterator[Prediction
             started = now
     except (AdapterError, PredictionsError) as error:
         failure = str(error)
-    except Exception:  # noqa: BLE001 (the adapter may raise anything)
+    except (Exception, SystemExit):  # noqa: BLE001 (the adapter may raise anything)
         failure = traceback.format_exc(limit=-5)
     else:
-        failure = "the adapter gave no answer to this sample"
-    if len(samples) == 1 or failure.startswith("the adapter gave no answer"):
+        failure = _SILENT
+    if len(samples) == 1 or failure is _SILENT:
         yield from (Prediction(sample_id, error=failure) for sample_id in left)
         return
     for sample in list(left.values()):
@@ -91,8 +94,10 @@ def _checked(prediction: Prediction, left: dict[str, Sample]) -> Prediction:
         raise AdapterError(f"predict yields {type(prediction).__name__}, not massie.Prediction")
     if left.pop(prediction.sample_id, None) is None:
         raise AdapterError(f"predict answers {prediction.sample_id!r}, which was not asked or is already answered")
-    if prediction.error is None and (prediction.records is None) == (prediction.output is None):
-        return Prediction(prediction.sample_id, error="a prediction needs either records or an output")
+    try:
+        check_prediction(prediction)
+    except PredictionsError as error:
+        return Prediction(prediction.sample_id, error=str(error))
     return prediction
 
 

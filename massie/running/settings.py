@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,7 +50,7 @@ def slug(name: str) -> str:
 
 
 def open_run(folder: Path, settings: Settings) -> None:
-    """Make the folder of a run, or check that the one that is there is of the same system and benchmark.
+    """Begin a run in its (locked) folder, or check that the one that is there is of the same system and benchmark.
 
     Raises RunError naming the setting that differs, or where the folder cannot be written.
     """
@@ -59,12 +61,11 @@ def open_run(folder: Path, settings: Settings) -> None:
     if (folder / STORE).exists():
         raise RunError(f"{folder}: has predictions but no {SETTINGS}; it is damaged: name another run with --name")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{SETTINGS}.partial")
         partial.write_text(settings.model_dump_json(indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror}; name another folder with --runs") from error
+        raise _unwritable(folder, error) from error
 
 
 def read_settings(folder: Path) -> Settings:
@@ -81,27 +82,54 @@ def read_settings(folder: Path) -> Settings:
 
 
 def _check_same(folder: Path, before: Settings, now: Settings) -> None:
-    old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
-    for name in Settings.model_fields:
-        if name not in _FREE and old[name] != new[name]:
-            what = (
-                "the adapter's file has changed"
-                if name == "adapter_digest"
-                else f"{name} was {old[name]!r} and is now {new[name]!r}"
-            )
-            raise RunError(
-                f"{folder}: this run was begun with other settings: {what}; "
-                "two systems in one run cannot be told apart: name a new run with --name, or restore the setting"
-            )
+    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    for name in old | new:
+        was, is_now = old.get(name), new.get(name)
+        if name.partition(".")[0] in _FREE or was == is_now:
+            continue
+        what = (
+            "the adapter's file has changed"
+            if name == "adapter_digest"
+            else f"{name} was {was!r:.200} and is now {is_now!r:.200}"
+        )
+        raise RunError(
+            f"{folder}: this run was begun with other settings: {what}; "
+            "two systems in one run cannot be told apart: name a new run with --name, or restore the setting"
+        )
 
 
-def lock_run(folder: Path) -> FileLock:
-    """The lock that keeps two processes from writing one run; raises RunError where another one holds it."""
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with those of a group (options, system) each under a name of its own: ``options.batch``."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name in ("options", "system"):
+            flat |= {f"{name}.{key}": part for key, part in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+@contextmanager
+def lock_run(folder: Path) -> Generator[None]:
+    """Make the folder of a run and hold its lock, so that no two processes write one run.
+
+    Raises RunError where another process holds the lock, or where the folder cannot be written.
+    """
     lock = FileLock(folder / ".lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RunError(
             f"{folder}: another process is writing this run; wait for it, or name another with --name"
         ) from error
-    return lock
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(folder: Path, error: OSError) -> RunError:
+    return RunError(f"{folder}: cannot be written: {error.strerror}; name another folder with --runs")

@@ -46,6 +46,8 @@ class Store:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if version > len(_MIGRATIONS):
+                raise RunError(f"{path}: is of a newer MASSIE (store version {version}); update massie to read it")
             for number, step in enumerate(_MIGRATIONS[version:], start=version + 1):
                 self._connection.execute("BEGIN")
                 self._connection.execute(step)
@@ -74,7 +76,7 @@ class Store:
             prediction.sample_id,
             None if prediction.records is None else _json(prediction.records),
             None if prediction.output is None else _storable(prediction.output),
-            prediction.finish_reason,
+            None if prediction.finish_reason is None else _storable(prediction.finish_reason),
             usage.input_tokens,
             usage.output_tokens,
             usage.seconds,
@@ -91,7 +93,7 @@ class Store:
             )
         except sqlite3.Error as error:
             raise RunError(
-                f"{self._path}: cannot be written: {error}; everything answered so far is kept, the same command continues"
+                f"{self._path}: cannot be written: {error}; the answers so far are kept, the same command continues"
             ) from error
 
     def add_all(self, predictions: Iterable[Prediction]) -> None:
@@ -107,15 +109,15 @@ class Store:
 
     def answered(self) -> set[str]:
         """The ids of the samples that have an answer."""
-        return {row[0] for row in self._connection.execute("SELECT sample_id FROM predictions WHERE error IS NULL")}
+        return {row[0] for row in self._rows("SELECT sample_id FROM predictions WHERE error IS NULL")}
 
     def failed(self) -> dict[str, str]:
         """The failed samples by id, with what went wrong."""
-        return dict(self._connection.execute("SELECT sample_id, error FROM predictions WHERE error IS NOT NULL"))
+        return dict(self._rows("SELECT sample_id, error FROM predictions WHERE error IS NOT NULL"))
 
     def predictions(self) -> Iterator[Prediction]:
         """All predictions, failed ones too, by sample id."""
-        for row in self._connection.execute(f"SELECT {_COLUMNS} FROM predictions ORDER BY sample_id"):  # noqa: S608
+        for row in self._rows(f"SELECT {_COLUMNS} FROM predictions ORDER BY sample_id"):  # noqa: S608
             sample_id, records, output, finish_reason, input_tokens, output_tokens, seconds, error = row
             parts = (input_tokens, output_tokens, seconds)
             usage = Usage(*parts) if any(part is not None for part in parts) else None
@@ -124,16 +126,22 @@ class Store:
 
     def usage(self) -> Usage:
         """The sums of tokens and seconds; None where no prediction states them."""
-        row = self._connection.execute("SELECT sum(input_tokens), sum(output_tokens), sum(seconds) FROM predictions")
-        return Usage(*row.fetchone())
+        (sums,) = self._rows("SELECT sum(input_tokens), sum(output_tokens), sum(seconds) FROM predictions")
+        return Usage(*sums)
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._connection.execute(query)
+        except sqlite3.Error as error:
+            raise RunError(f"{self._path}: is damaged: {error}; name another run with --name") from error
 
 
 def _json(records: Any) -> str:
     try:
         return json.dumps(records)
-    except (TypeError, ValueError, RecursionError):
-        # What is no JSON can be no record either: it is kept in words and will count as malformed.
-        return json.dumps([repr(records)[:1000]])
+    except (TypeError, ValueError, RecursionError) as error:
+        # What is no JSON can be no record either: it is kept as one that will count as malformed.
+        return json.dumps([f"not JSON: {error}"])
 
 
 def _storable(text: str) -> str:

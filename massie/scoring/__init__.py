@@ -1,8 +1,8 @@
 """Scores: items, similarity, LF1 and its relatives, bootstrap, totals. Knows nothing of runs or files."""
 
+from massie.scoring.aggregation import DIAGNOSTICS, SCORES, Interval, ScoredSample, ScoreRow, totals
 from massie.scoring.bootstrap import REPLICATES, SEED
 from massie.scoring.samples import SampleScores, lf1, score_sample
-from massie.scoring.totals import DIAGNOSTICS, SCORES, Interval, ScoredSample, ScoreRow, totals
 
 __all__ = [
     "DIAGNOSTICS",

@@ -1,14 +1,18 @@
 """Cluster bootstrap, stratified by cell: the uncertainty of every score.
 
 The instances of each cell are drawn with replacement (the samples of one text go together), the cells' weights stay
-fixed. The draws are made from the raw 64-bit output of PCG64, keyed by seed and cell, because only raw output is
-guaranteed to stay the same over NumPy versions: one seed gives one interval on any machine and any number of threads.
+fixed. Instances with equal sums are interchangeable, and in most cells one kind is by far the most frequent (nothing to
+find, nothing found). How often that kind is drawn is binomial, so it is drawn as one number for each replicate, and
+only the other instances are drawn one by one: the same distribution for a fraction of the draws.
+
+The draws are made from the raw 64-bit output of PCG64, keyed by seed and cell, because only raw output is guaranteed to
+stay the same over NumPy versions; what is computed from it are sums, products and quotients of doubles, which are the
+same on every machine. So one seed gives one interval on any machine and any number of threads.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,42 +20,73 @@ from numpy.typing import NDArray
 REPLICATES = 1000
 SEED = 20250101
 
-# So many draws are made at once: they stay in a core's cache.
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# About so many draws are made at once: they stay in a core's cache.
 _DRAWS_AT_ONCE = 1 << 16
 
 
-def replicate_sums(
-    sums: NDArray[np.float64], key: str, replicates: int = REPLICATES, seed: int = SEED
-) -> NDArray[np.float64]:
+def replicate_sums(sums: Array, key: str, replicates: int = REPLICATES, seed: int = SEED) -> Array:
     """Sums over resampled instances.
 
     ``sums`` has a row for each instance of one cell and a column for each summed quantity; the result has a row for
-    each replicate and the same columns. ``key`` names the cell.
+    each replicate and the same columns. ``key`` names the cell. The order of the instances does not matter.
     """
-    result = np.empty((replicates, sums.shape[1]))
-    start = 0
-    for weights in _weights(len(sums), key, replicates, seed):
-        result[start : start + len(weights)] = weights @ sums
-        start += len(weights)
+    modal, others = _most_frequent(sums)
+    total = len(sums)
+    generator = np.random.PCG64(int.from_bytes(hashlib.sha256(f"{seed}\0{key}".encode()).digest()[:16], "big"))
+    drawn = _binomial(_uniform(generator, replicates), total, len(others))
+    result = (total - drawn)[:, None] * modal
+    if len(others):
+        rows = max(1, _DRAWS_AT_ONCE // max(1, int(drawn.max())))
+        for start in range(0, replicates, rows):
+            part = drawn[start : start + rows]
+            result[start : start + rows] += _weights(generator, part, len(others)) @ others
     return result
 
 
-def _weights(instances: int, key: str, replicates: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each replicate draws each instance: arrays of shape (some replicates, instances)."""
-    digest = hashlib.sha256(f"{seed}\0{key}".encode()).digest()
-    generator = np.random.PCG64(int.from_bytes(digest[:16], "big"))
-    rows = max(2, _DRAWS_AT_ONCE // max(instances, 1) // 2 * 2)
-    first_of_row = np.arange(rows, dtype=np.int64)[:, None] * instances
-    for start in range(0, replicates, rows):
-        count = min(rows, replicates - start)
-        raw = generator.random_raw((count * instances + 1) // 2).astype("<u8").view("<u4")[: count * instances]
-        # Exact in doubles for up to 2**21 instances: 32 random bits times their number, over 2**32, rounded down.
-        drawn = np.multiply(raw, instances / 2**32).astype(np.int64).reshape(count, instances)
-        drawn += first_of_row[:count]
-        yield np.bincount(drawn.ravel(), minlength=count * instances).reshape(count, instances).astype(np.float64)
+def _most_frequent(sums: Array) -> tuple[Array, Array]:
+    """The most frequent row, and all rows that are not equal to it, sorted."""
+    rows = sums[np.lexsort(sums.T)]
+    starts = np.flatnonzero(np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)]))
+    lengths = np.diff(starts, append=len(rows))
+    longest = int(lengths.argmax())
+    start, end = starts[longest], starts[longest] + lengths[longest]
+    return rows[start], np.concatenate([rows[:start], rows[end:]])
 
 
-def interval(replicates: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+def _uniform(generator: np.random.PCG64, number: int) -> Array:
+    """Numbers in [0, 1) of 32 random bits each, two from each raw word, its low half first."""
+    words: NDArray[np.uint64] = np.asarray(generator.random_raw((number + 1) // 2), dtype="<u8")
+    return np.multiply(words.view("<u4")[:number], 1 / 2**32)
+
+
+def _binomial(uniform: Array, total: int, chosen: int) -> Integers:
+    """Binomial numbers of ``total`` draws with probability ``chosen / total``, by inversion.
+
+    The probabilities are made from that of the most likely number outwards, by multiplication alone.
+    """
+    if chosen in (0, total):
+        return np.full(len(uniform), chosen, dtype=np.int64)
+    k = np.arange(1, total + 1, dtype=np.float64)
+    steps = (total - k + 1) / k * (chosen / (total - chosen))  # probability of k over that of k - 1
+    mode = min(total, (total + 1) * chosen // total)
+    above = np.cumprod(steps[mode:])
+    below = np.cumprod(1 / steps[:mode][::-1])[::-1]
+    cumulative = np.cumsum(np.concatenate([below, [1.0], above]))
+    return np.asarray(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"), dtype=np.int64)
+
+
+def _weights(generator: np.random.PCG64, drawn: Integers, instances: int) -> Array:
+    """How often each replicate draws each instance: ``drawn`` draws a replicate; shape (replicates, instances)."""
+    places = np.multiply(_uniform(generator, int(drawn.sum())), instances).astype(np.int64)
+    places += np.repeat(np.arange(len(drawn), dtype=np.int64) * instances, drawn)
+    counts: NDArray[np.intp] = np.bincount(places, minlength=len(drawn) * instances)
+    return counts.astype(np.float64).reshape(len(drawn), instances)
+
+
+def interval(replicates: Array, level: float = 0.95) -> tuple[float, float]:
     """The percentile interval of a score's replicates; NaN where the score is undefined in all of them."""
     defined = replicates[~np.isnan(replicates)]
     if not defined.size:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, cast
 from unicodedata import is_normalized, normalize
 
 from massie.types import Record, Relation, Schema, Span, Task
@@ -65,7 +65,7 @@ def predicted_items(records: Sequence[Any], task: Task) -> tuple[set[Item], int]
     read = _READ[task]
     for record in records:
         if isinstance(record, dict):
-            malformed += read(record, items)
+            malformed += read(cast("dict[Any, Any]", record), items)
         else:
             malformed += 1
     return items, malformed
@@ -121,9 +121,16 @@ _READ: dict[Task, Callable[[dict[Any, Any], set[Item]], int]] = {
 }
 
 
+class Asked(NamedTuple):
+    """What a sample asks for: its directions, each with a number for its schema, and how many schemas there are."""
+
+    directions: dict[Direction, int]
+    schemas: int
+
+
 @lru_cache(maxsize=4096)
-def directions_of(schemas: tuple[Schema, ...], task: Task) -> dict[Direction, int]:
-    """The directions that a sample asks for, each with a number for its schema; equal labels are one schema."""
+def asked_of(schemas: tuple[Schema, ...], task: Task) -> Asked:
+    """What these schemas ask for; equal labels are one schema."""
     directions: dict[Direction, int] = {}
     for schema in schemas:
         label = normalise_label(schema.name)
@@ -131,4 +138,4 @@ def directions_of(schemas: tuple[Schema, ...], task: Task) -> dict[Direction, in
         if task is Task.EE:
             for role in schema.roles:
                 directions.setdefault((label, normalise_label(role.name)), index)
-    return directions
+    return Asked(directions, len(set(directions.values())))

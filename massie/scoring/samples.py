@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from scipy.optimize import linear_sum_assignment
 
-from massie.scoring.items import Direction, Item, directions_of, gold_items, normalise, predicted_items
+from massie.scoring.items import Asked, Direction, Item, asked_of, gold_items, normalise, predicted_items
 from massie.scoring.similarity import Fields, similarities, similarity
 from massie.types import Answer, Record, Schema, Task
 
@@ -62,9 +62,9 @@ def score_sample(
         return _BOTH_EMPTY._replace(truncated=1) if answer.truncated else _BOTH_EMPTY
     predicted, malformed = predicted_items(answer.records, task)
     wanted = gold_items(gold, task)
-    asked = directions_of(schemas, task)
+    asked = asked_of(schemas, task)
     truncated = int(answer.truncated)
-    if predicted == wanted and not malformed:
+    if not malformed and len(predicted) == len(wanted) and predicted <= wanted:
         total = len(wanted)
         return SampleScores(1.0, 1.0, 1.0, 1.0, total, total, total, truncated=truncated)
     return _compare(asked, predicted, wanted, malformed, text, truncated)
@@ -141,7 +141,7 @@ def _compare_direction(rows: list[Item], columns: list[Item], best: _Best) -> fl
 
 
 def _compare(
-    asked: dict[Direction, int],
+    asked: Asked,
     predicted: set[Item],
     gold: frozenset[Item],
     malformed: int,
@@ -162,24 +162,23 @@ def _compare(
         gold=len(gold),
         truncated=truncated,
         malformed=malformed,
-        off_schema=sum(item[0] not in asked for item in predicted),
+        off_schema=sum(item[0] not in asked.directions for item in predicted),
         hallucinated=_hallucinated(predicted - gold, text),
         **_error_kinds(best, predicted, gold),
     )
 
 
-def _by_schema(asked: dict[Direction, int], best: _Best) -> float:
+def _by_schema(asked: Asked, best: _Best) -> float:
     """The paper's printed form: an F for each schema asked for, averaged; a schema without any items counts 1."""
-    schemas = len(set(asked.values()))
     values_of: dict[int, tuple[list[float], list[float]]] = {}
     for place, items in enumerate((best.predicted, best.gold)):
         for item, value in items.items():
-            if (schema := asked.get(item[0])) is not None:
+            if (schema := asked.directions.get(item[0])) is not None:
                 values_of.setdefault(schema, ([], []))[place].append(value)
     by_schema = [
         _f(*(fsum(values) / len(values) if values else 0.0 for values in sides)) for sides in values_of.values()
     ]
-    return (fsum(by_schema) + schemas - len(by_schema)) / schemas if schemas else 0.0
+    return (fsum(by_schema) + asked.schemas - len(by_schema)) / asked.schemas if asked.schemas else 0.0
 
 
 def _hallucinated(items: Collection[Item], text: str) -> int:

@@ -92,7 +92,8 @@ def totals(
     for sample in scored:
         by_cell[sample.cell].append(sample)
     with ThreadPoolExecutor() as pool:
-        cells = list(pool.map(lambda item: _cell_totals(*item, replicates, seed), sorted(by_cell.items())))
+        jobs = [pool.submit(_cell_totals, cell, by_cell[cell], replicates, seed) for cell in sorted(by_cell)]
+        cells = [job.result() for job in jobs]
     rows = list(chain.from_iterable(_task_rows(task, cells, family, script) for task in Task))
     overall = _overall(rows, cells)
     return [overall, *rows] if overall else rows
@@ -100,24 +101,29 @@ def totals(
 
 def _cell_totals(cell: Cell, scored: Sequence[ScoredSample], replicates: int, seed: int) -> _CellTotals:
     """The totals of a cell; the order of its samples does not matter, nor does the thread that computes them."""
-    columns = np.array([sample.scores for sample in scored], dtype=np.float64)
     fields = SampleScores._fields
-    table = {name: columns[:, place] for place, name in enumerate(fields)}
+    flat = np.fromiter(chain.from_iterable(sample.scores for sample in scored), np.float64, len(scored) * len(fields))
+    table = dict(zip(fields, flat.reshape(len(scored), len(fields)).T, strict=True))
     nonempty = (table["gold"] > 0).astype(np.float64)
     table |= {"samples": np.ones(len(scored)), "nonempty": nonempty, "lf1_nonempty": table["lf1"] * nonempty}
-    ids, places = np.unique([sample.instance_id for sample in scored], return_inverse=True)
-    sums = np.stack([np.bincount(places, table[name], len(ids)) for name in _SUMMED], axis=1)
+    place_of: dict[str, int] = {}
+    places = np.fromiter((place_of.setdefault(one.instance_id, len(place_of)) for one in scored), np.intp, len(scored))
+    sums = np.stack([_sums(places, table[name], len(place_of)) for name in _SUMMED], axis=1)
     counts = {name: int(table[name].sum()) for name in DIAGNOSTICS}
     counts["empty_predictions"] = int(((table["predicted"] == 0) & (table["invalid"] == 0)).sum())
     counts["empty_gold"] = int((table["gold"] == 0).sum())
     return _CellTotals(
         cell=cell,
-        instances=len(ids),
+        instances=len(place_of),
         samples=len(scored),
         point=_scores(sums.sum(axis=0, keepdims=True)),
         replicates=_scores(replicate_sums(sums, str(cell), replicates, seed)),
         diagnostics=counts,
     )
+
+
+def _sums(places: NDArray[np.intp], values: Array, length: int) -> Array:
+    return np.bincount(places, values, length).astype(np.float64)
 
 
 def _scores(sums: Array) -> dict[str, Array]:

@@ -1,0 +1,349 @@
+"""Building: from cards and raw files to a folder with Parquet files and a manifest, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from massie.build import Benchmark, Build, Gap, build, chosen_cards, read_manifest, write_build
+from massie.build.manifest import CellEntry
+from massie.catalogue import Catalogue
+from massie.types import BuildError, Cell, ContentError, Mention, Span, Split, Task, UnknownNameError
+
+RIVER = "Mto Nile unapita Kairo"
+
+
+@pytest.fixture
+def rivers(workshop: Any, line: Any) -> Any:
+    """Two datasets in two languages, with train texts in both and a train text that is a test text of the other."""
+    workshop.dataset(
+        "rivers",
+        [
+            line(RIVER, ("RIV", "Nile"), ("TOWN", "Kairo")),
+            line("Hakuna mto hapa"),
+            line("Der Rhein bei Bonn", ("RIV", "Rhein"), ("TOWN", "Bonn"), language="deu"),
+            line("Mto Kongo ni mrefu", ("RIV", "Kongo"), split="train"),
+            line("Ziwa Chad", ("LAKE", "Chad"), split="train"),
+            line("Am Bodensee", ("LAKE", "Bodensee"), language="deu", split="dev"),
+        ],
+    )
+    workshop.dataset(
+        "waters",
+        [
+            line("Mto Kongo ni mrefu", ("RIV", "Kongo"), split="train"),
+            line("Mto  Nile unapita Kairo", ("RIV", "Nile"), split="train"),
+            line("Ziwa Viktoria", ("LAKE", "Viktoria"), split="train"),
+            line("Ziwa Rukwa", ("LAKE", "Rukwa")),
+        ],
+        languages=["swa"],
+    )
+    return workshop
+
+
+def tree(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def entry(built: Build, dataset: str, language: str, split: Split) -> Any:
+    (found,) = [each for each in built.manifest.cells if (*each.cell[1:], each.split) == (dataset, language, split)]
+    return found
+
+
+def test_every_cell_and_split_of_the_cards_is_in_the_manifest_with_its_counts(rivers: Any):
+    built = rivers.build()
+    assert not built.manifest.gaps
+    assert len(built.manifest.cells) == (2 + 1) * 3
+    test = entry(built, "rivers", "swa", Split.TEST)
+    assert (test.instances, test.samples, test.samples_with_gold) == (2, 2, 1)
+    assert test.texts == {"read": 2, "validate, merge, refine": 2, "de-duplicate": 2, "de-contaminate": 2}
+    assert test.records == {"read": 2, "validate, merge, refine": 2, "de-duplicate": 2, "de-contaminate": 2}
+
+
+def test_train_is_rid_of_texts_of_other_datasets_and_of_test_texts_and_both_are_counted(rivers: Any):
+    built = rivers.build()
+    train = entry(built, "waters", "swa", Split.TRAIN)
+    assert train.dropped == {"text that is also a test text": 1, "train text that another dataset or language has": 1}
+    assert train.texts == {"read": 3, "validate, merge, refine": 3, "de-duplicate": 2, "de-contaminate": 1}
+    texts = [instance.text for instance in built.cells[Cell(Task.NER, "waters", "swa"), Split.TRAIN].instances]
+    assert texts == ["Ziwa Viktoria"]
+
+
+def test_the_manifest_says_source_licence_and_schemas(rivers: Any):
+    dataset = rivers.build().manifest.datasets["rivers"]
+    assert dataset.pin == "brought by the user: a folder of our own"
+    assert dataset.licence.spdx == "CC0-1.0"
+    assert [schema.name for schema in dataset.schemas[Task.NER]] == ["river", "lake", "town"]
+
+
+def test_a_part_of_the_datasets_or_languages_can_be_built(rivers: Any):
+    assert {each.dataset for each in rivers.build(datasets=["waters"]).manifest.cells} == {"waters"}
+    assert {each.language for each in rivers.build(languages=["deu"]).manifest.cells} == {"deu"}
+
+
+def test_the_order_in_which_datasets_are_named_does_not_matter(rivers: Any):
+    once = rivers.build(datasets=["rivers", "waters"]).manifest
+    assert rivers.build(datasets=["waters", "rivers"]).manifest == once == rivers.build().manifest
+
+
+def test_unknown_names_suggest_the_nearest(rivers: Any):
+    with pytest.raises(UnknownNameError, match="unknown dataset 'river'; did you mean 'rivers'"):
+        rivers.build(datasets=["river"])
+    with pytest.raises(UnknownNameError, match="unknown language 'deo'; did you mean 'deu'"):
+        rivers.build(languages=["deo"])
+
+
+def test_a_dataset_of_the_catalogue_that_the_benchmark_lacks_is_refused(rivers: Any):
+    with pytest.raises(UnknownNameError, match="the benchmark own does not have it"):
+        chosen_cards(rivers.definition(datasets=["rivers"]), rivers.catalogue, ["waters"], None)
+
+
+def test_a_card_that_is_not_ready_is_refused_with_its_status(rivers: Any):
+    rivers.dataset("lakes", [], status="untested")
+    with pytest.raises(BuildError, match="lakes cannot be built: its card's status is untested"):
+        chosen_cards(rivers.definition(datasets=["rivers"]), rivers.catalogue, ["lakes"], None)
+
+
+def test_files_that_cannot_be_read_are_a_gap_and_the_other_cells_are_built(rivers: Any, line: Any):
+    whole = rivers.build(datasets=["waters"]).manifest
+    path = rivers.folder / "raw" / "rivers" / "texts.jsonl"
+    path.write_text("{broken\n", encoding="utf-8")
+    built = rivers.build()
+    assert {each.dataset for each in built.manifest.cells} == {"waters"}
+    assert {(gap.dataset, gap.language, gap.raw_split, gap.kind) for gap in built.manifest.gaps} == {
+        ("rivers", language, split, "failed") for language in ("swa", "deu") for split in ("train", "dev", "test")
+    }
+    assert all(f"{path}:1" in gap.reason for gap in built.manifest.gaps)
+    assert [each.digest for each in built.manifest.cells if each.split is Split.TEST] == [
+        each.digest for each in whole.cells if each.split is Split.TEST
+    ]
+
+
+def test_where_nothing_can_be_built_the_reasons_are_told(rivers: Any):
+    for dataset in ("rivers", "waters"):
+        (rivers.folder / "raw" / dataset / "texts.jsonl").unlink()
+    with pytest.raises(BuildError, match=r"rivers: there is no file .*texts\.jsonl; .*--raw DIR"):
+        rivers.build()
+
+
+def test_files_that_a_mirror_lacks_are_unavailable(rivers: Any, tmp_path: Path):
+    files = [{"splits": ["test"], "path": "{lang}.jsonl"}]
+    source = {"github": "someone/lakes", "commit": "0" * 40, "files": files}
+    rivers.dataset("lakes", [], source=source, reader={"name": "jsonl"})
+    place = tmp_path / "mirror" / "raw.githubusercontent.com" / "someone" / "lakes" / ("0" * 40) / "swa.jsonl"
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps({"text": "Ziwa", "annotations": []}), encoding="utf-8")
+    store = type(rivers.store)(cache=tmp_path / "cache", mirror=tmp_path / "mirror", raw=rivers.store.raw)
+    built = build(rivers.definition(), rivers.catalogue, store, datasets=["lakes"])
+    assert [(gap.language, gap.kind) for gap in built.manifest.gaps] == [("deu", "unavailable")]
+    assert [str(each.cell) for each in built.manifest.cells] == ["NER/lakes/swa"]
+
+
+def test_a_language_for_which_the_cards_name_no_files_is_told(rivers: Any):
+    files = [{"splits": ["test"], "path": "texts.jsonl", "languages": ["deu"]}]
+    rivers.dataset("rivers", [], source={"path": "x", "files": files})
+    with pytest.raises(BuildError, match=r"nothing to build: .* no raw files in swa"):
+        rivers.build(datasets=["rivers"], languages=["swa"])
+
+
+def test_two_raw_splits_that_give_one_split_are_refused(rivers: Any, line: Any):
+    files = [{"splits": ["all", "test"], "path": "texts.jsonl"}]
+    shares = [{"of": "all", "shares": {"train": 0.9, "test": 0.1}}]
+    rivers.dataset("rivers", [], source={"path": "x", "files": files}, splits=shares)
+    with pytest.raises(BuildError, match="two raw splits of swa give the split test"):
+        rivers.build(datasets=["rivers"])
+
+
+def test_a_fault_of_the_card_is_told_at_once(rivers: Any):
+    rivers.dataset("rivers", [], reader={"name": "jsonl", "options": {"wher": {}}})
+    with pytest.raises(ContentError, match=r"card rivers: reader\.options: wher: unknown key"):
+        rivers.build()
+
+
+def test_progress_counts_raw_cells(rivers: Any):
+    seen: list[tuple[int, int, str]] = []
+
+    def note(done: int, total: int, what: str) -> None:
+        seen.append((done, total, what))
+
+    build(rivers.definition(), rivers.catalogue, rivers.store, progress=note)
+    assert [done for done, _, _ in seen] == list(range(10))
+    assert {total for _, total, _ in seen} == {9}
+    assert seen[0][2] == "rivers swa train"
+
+
+RAW_LINES = st.lists(
+    st.tuples(
+        st.sampled_from(["Nile", "Nile Chad", "Chad Nile", "Nile  Chad", "Kairo"]),
+        st.sampled_from(["RIV", "LAKE", "TOWN", None]),
+        st.sampled_from(["swa", "deu"]),
+        st.sampled_from(["train", "dev", "test"]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(RAW_LINES, st.randoms(use_true_random=False))
+def test_the_digest_stays_when_the_raw_files_are_shuffled(
+    make_workshop: Any, line: Any, lines: list[tuple[str, str | None, str, str]], dice: random.Random
+):
+    raw = [
+        line(text, *([(label, text.split()[-1])] if label else []), language=language, split=split)
+        for text, label, language, split in lines
+    ]
+    caps = {split: {"empty": 1, "with_gold": 2} for split in Split}
+    with TemporaryDirectory() as folder:
+        workshop = make_workshop(Path(folder))
+        digests: list[str] = []
+        for order in (raw, dice.sample(raw, len(raw))):
+            workshop.dataset("rivers", order)
+            digests.append(workshop.build(caps=caps).manifest.digest)
+        assert digests[0] == digests[1]
+
+
+def test_the_digest_changes_with_gold_seed_version_batch_size_and_caps(rivers: Any, line: Any):
+    built = [
+        rivers.build(),
+        rivers.build(seed=1),
+        rivers.build(version="2"),
+        rivers.build(schemas_per_sample=2),
+        rivers.build(caps={"test": {"empty": 1, "with_gold": 1}}),
+        rivers.build(datasets=["rivers"]),
+    ]
+    rivers.dataset("waters", [line("Ziwa Rukwa")], languages=["swa"])
+    built.append(rivers.build())
+    assert len({each.manifest.digest for each in built}) == len(built)
+
+
+def test_the_samples_of_m_light_are_some_of_m_heavys(rivers: Any, line: Any):
+    texts = [f"Mto Nile {number}" for number in range(40)]
+    lines = [
+        line(text, *([("RIV", "Nile")] if number % 2 else []), split=split)
+        for number, text in enumerate(texts)
+        for split in [["train", "dev", "test"][number % 3]]
+    ]
+    names = {f"L{number}": {"name": f"label {number}"} for number in range(20)} | {"RIV": {"name": "river"}}
+    rivers.dataset("rivers", lines, languages=["swa"], entities=names)
+    heavy = rivers.build(id="heavy", datasets=["rivers"])
+    light = rivers.build(id="light", datasets=["rivers"], caps={split: {"empty": 3, "with_gold": 2} for split in Split})
+    for split in Split:
+        every = {sample.id: sample for sample in Benchmark.of_build(heavy).samples(split)}
+        some = Benchmark.of_build(light).samples(split)
+        assert len(some) == 5
+        assert all(every[sample.id] == sample for sample in some)
+
+
+def test_a_build_comes_back_from_its_folder_as_it_was(rivers: Any, tmp_path: Path):
+    built = rivers.build()
+    write_build(built, tmp_path / "deep" / "down" / "out")
+    read = Benchmark.open(tmp_path / "deep" / "down" / "out")
+    assert read.manifest == built.manifest
+    for split in Split:
+        assert read.samples(split) == Benchmark.of_build(built).samples(split)
+        assert list(read.instances(split)) == list(Benchmark.of_build(built).instances(split))
+    for (cell, split), data in built.cells.items():
+        assert read.cell_data(cell, split) == data
+        assert read.cell_data(cell, split).digest() == entry(built, cell.dataset, cell.language, split).digest
+
+
+def test_the_demo_comes_back_from_its_folder_with_all_five_tasks(demo: Benchmark, tmp_path: Path):
+    cells = {(cell, split): demo.cell_data(cell, split) for split in Split for cell in demo.cells(split)}
+    write_build(Build(demo.manifest, cells), tmp_path / "out")
+    read = Benchmark.open(tmp_path / "out")
+    assert read.digest == demo.digest
+    assert {cell.task for cell in read.cells()} == set(Task)
+    for split in Split:
+        assert read.samples(split) == demo.samples(split)
+
+
+def test_a_folder_holds_two_files_for_each_cell_and_split_and_a_manifest(rivers: Any, tmp_path: Path):
+    write_build(rivers.build(datasets=["waters"]), tmp_path / "out")
+    assert tree(tmp_path / "out") == {
+        "manifest.json",
+        "NER",
+        *(f"NER/{split}" for split in Split),
+        *(f"NER/{split}/waters.swa.{table}.parquet" for split in Split for table in ("instances", "samples")),
+    }
+
+
+def test_two_builds_of_the_same_data_are_equal_byte_for_byte(rivers: Any, tmp_path: Path):
+    for name in ("one", "two"):
+        write_build(rivers.build(), tmp_path / name)
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    for path in (path for path in (tmp_path / "one").rglob("*") if path.is_file()):
+        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_an_empty_folder_is_taken_and_a_full_one_refused_and_left_alone(rivers: Any, tmp_path: Path):
+    out = tmp_path / "out"
+    out.mkdir()
+    built = rivers.build()
+    write_build(built, out)
+    before = tree(out)
+    with pytest.raises(BuildError, match=r"out: is not an empty folder; name another with --out"):
+        write_build(built, out)
+    assert tree(out) == before
+
+
+def test_a_file_in_the_way_is_refused_and_left_alone(rivers: Any, tmp_path: Path):
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    with pytest.raises(BuildError, match="is not an empty folder"):
+        write_build(rivers.build(), tmp_path / "out")
+    with pytest.raises(BuildError, match=r"cannot be written: .*; name another folder with --out"):
+        write_build(rivers.build(), tmp_path / "out" / "below" / "a" / "file")
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_nothing_half_written_stays_after_a_failure(
+    rivers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+):
+    built = rivers.build()
+    real, calls = Path.write_text, 0
+
+    def full(path: Path, *arguments: Any, **options: Any) -> int:
+        nonlocal calls
+        calls += 1
+        real(path, *arguments, **options)
+        raise failure
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(BuildError if isinstance(failure, OSError) else KeyboardInterrupt):
+        write_build(built, tmp_path / "there" / "out")
+    assert calls == 1
+    assert tree(tmp_path / "there") == set()
+
+
+def test_names_of_files_in_other_encodings_do_not_hinder_the_manifest(rivers: Any, tmp_path: Path):
+    built: Build = rivers.build()
+    odd = built.manifest.cells[0].model_copy(update={"places": {"kind": ["d\udce9.txt:3"]}})
+    gap = Gap(dataset="rivers", language="swa", raw_split="test", kind="failed", reason="d\udce9.txt")
+    cells = [CellEntry.model_validate(odd.model_dump()), *built.manifest.cells[1:]]
+    manifest = built.manifest.model_copy(update={"cells": cells, "gaps": [gap]})
+    write_build(Build(manifest, built.cells), tmp_path / "out")
+    read = read_manifest(tmp_path / "out")
+    assert read.cells[0].places == {"kind": ["d\\udce9.txt:3"]}
+    assert read.gaps[0].reason == "d\\udce9.txt"
+
+
+def test_discontinuous_mentions_keep_their_fragments_on_disk(rivers: Any, line: Any, tmp_path: Path):
+    text = "Nile ya Buluu na Nyeupe"
+    fragments = {"label": "RIV", "fragments": [[0, 7], [17, 23]], "surface": "Nile ya Nyeupe"}
+    rivers.dataset("waters", [line(text, annotations=[fragments])], languages=["swa"])
+    write_build(rivers.build(datasets=["waters"]), tmp_path / "out")
+    (sample,) = Benchmark.open(tmp_path / "out").samples()
+    assert sample.gold == (Span("river", Mention("Nile ya Nyeupe", ((0, 7), (17, 23)))),)
+
+
+def test_the_catalogues_cards_are_the_only_source_of_datasets(rivers: Any):
+    empty = Catalogue((rivers.folder / "raw",))
+    with pytest.raises(UnknownNameError, match="unknown dataset 'rivers'"):
+        build(rivers.definition(datasets=["rivers"]), empty, rivers.store)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from massie.running import SETTINGS, STORE, Settings, lock_run, open_run, read_settings, slug
+from massie.types import RunError, Split, SystemCard
+
+
+def settings(**changed: Any) -> Settings:
+    plain: dict[str, Any] = {
+        "adapter": "my_system.py:Mine",
+        "adapter_digest": "a" * 64,
+        "options": {"threshold": 0.5, "label": "person"},
+        "benchmark": "m-demo",
+        "version": "1",
+        "manifest_digest": "b" * 64,
+        "split": Split.TEST,
+        "system": SystemCard(name="mine"),
+        "created": "2026-01-01T00:00:00Z",
+        "massie_version": "0.1.0",
+    }
+    return Settings.model_validate(plain | changed)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a run that was begun."""
+    with lock_run(tmp_path / "run"):
+        open_run(tmp_path / "run", settings())
+    return tmp_path / "run"
+
+
+def test_the_settings_of_a_run_come_back_as_they_were(folder: Path) -> None:
+    assert read_settings(folder) == settings()
+
+
+def test_the_same_settings_continue_a_run(folder: Path) -> None:
+    open_run(folder, settings())
+
+
+@pytest.mark.parametrize(
+    "changed", [{"data": "/elsewhere"}, {"created": "2027-01-01T00:00:00Z"}, {"massie_version": "0.2.0"}]
+)
+def test_what_only_describes_may_differ_and_the_first_is_kept(folder: Path, changed: dict[str, str]) -> None:
+    open_run(folder, settings(**changed))
+    assert read_settings(folder) == settings()
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"adapter": "other.py:Mine"}, "adapter was 'my_system.py:Mine' and is now 'other.py:Mine'"),
+        ({"adapter_digest": "c" * 64}, "the adapter's file has changed"),
+        ({"options": {"threshold": 0.7, "label": "person"}}, "options.threshold was 0.5 and is now 0.7"),
+        ({"options": {"threshold": 0.5}}, "options.label was 'person' and is now None"),
+        ({"options": {}}, "options.threshold was 0.5 and is now None"),
+        ({"options": {"threshold": 0.5, "label": "person", "k": 1}}, "options.k was None and is now 1"),
+        ({"benchmark": "m-light"}, "benchmark was 'm-demo' and is now 'm-light'"),
+        ({"version": "2"}, "version was '1' and is now '2'"),
+        ({"manifest_digest": "d" * 64}, "manifest_digest was "),
+        ({"split": Split.DEV}, "split was 'test' and is now 'dev'"),
+        ({"system": SystemCard(name="mine", model="large")}, "system.model was None and is now 'large'"),
+    ],
+)
+def test_what_would_mix_two_systems_is_refused_by_name(folder: Path, changed: dict[str, Any], named: str) -> None:
+    before = (folder / SETTINGS).read_bytes()
+    with pytest.raises(RunError) as caught:
+        open_run(folder, settings(**changed))
+    assert f"begun with other settings: {named}" in str(caught.value)
+    assert "--name" in str(caught.value)
+    assert (folder / SETTINGS).read_bytes() == before
+
+
+def test_a_long_setting_is_named_in_a_message_of_bounded_length(folder: Path) -> None:
+    with pytest.raises(RunError, match=r"options\.label") as caught:
+        open_run(folder, settings(options={"threshold": 0.5, "label": "x" * 1_000_000}))
+    assert len(str(caught.value)) < 1000
+
+
+def test_predictions_without_settings_are_a_damaged_run(folder: Path) -> None:
+    (folder / SETTINGS).unlink()
+    (folder / STORE).touch()
+    with pytest.raises(RunError, match=r"has predictions but no run\.json; it is damaged"):
+        open_run(folder, settings())
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"is not the folder of a run \(run\.json is missing\)"):
+        read_settings(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"format": 2}', "[]", "\x00", '{"format": 1, "adapter": 5}'])
+def test_broken_settings_are_named_by_file(folder: Path, text: str) -> None:
+    (folder / SETTINGS).write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match=r"run\.json: "):
+        read_settings(folder)
+
+
+def test_an_unknown_key_in_the_settings_is_named(folder: Path) -> None:
+    plain = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"colour": "red"}
+    (folder / SETTINGS).write_text(json.dumps(plain), encoding="utf-8")
+    with pytest.raises(RunError, match=r"run\.json: colour: unknown key"):
+        read_settings(folder)
+
+
+def test_nothing_half_written_is_taken_for_settings(folder: Path) -> None:
+    (folder / f"{SETTINGS}.partial").write_text("{", encoding="utf-8")
+    assert read_settings(folder) == settings()
+
+
+def test_a_second_writer_is_refused_and_may_write_after_the_first(folder: Path) -> None:
+    with lock_run(folder), pytest.raises(RunError, match="another process is writing this run"), lock_run(folder):
+        pass
+    with lock_run(folder):
+        pass
+
+
+def test_an_error_within_releases_the_lock(folder: Path) -> None:
+    with pytest.raises(KeyError), lock_run(folder):
+        raise KeyError
+    with lock_run(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refusal = "cannot be written: Not a directory; name another folder with --runs"
+    with pytest.raises(RunError, match=refusal), lock_run(tmp_path / "file" / "run"):
+        pass
+
+
+@given(st.text())
+def test_a_slug_is_a_folder_name_that_leads_nowhere_else(name: str) -> None:
+    made = slug(name)
+    assert made
+    assert made not in (".", "..")
+    assert not made.startswith((".", "-"))
+    assert Path(made).name == made
+    assert "\\" not in made
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("GPT 4o (mini)", "GPT-4o-mini"), ("../../etc", "etc"), ("模型 7B", "模型-7B"), ("", "run"), ("...", "run")],
+)
+def test_a_slug_is_readable(name: str, made: str) -> None:
+    assert slug(name) == made
