@@ -29,6 +29,7 @@ _LIGHT_RAMP = ("#f2f7f9", "#14506f")
 _DARK_RAMP = ("#1a2327", "#8fcdf0")
 _INKS = ("#10181c", "#ffffff")
 _LABEL_PIXELS = 150
+_SHAPES = {"ranked": "circle", "reference": "diamond", "this system": "circle"}
 _streamlit: Any = st  # where a type of pandas, which has none, stands in what is called
 
 
@@ -93,7 +94,7 @@ def interval(low: float | None, high: float | None) -> str:
 def interval_chart(table: Frame, title: str, context: str | None = None, whole: Frame = None) -> Any:
     """Points with whiskers, one row for each ``label`` in the table's order.
 
-    ``score``, ``low`` and ``high`` give point and whiskers, ``mark`` the shape (what a row is), and the column named by
+    ``score``, ``low`` and ``high`` give point and whiskers, ``mark`` what a row is (its shape), and the column named by
     ``context``, if any, a short upright line to compare with. Where the table is a part of a ``whole``, the axis spans
     that.
     """
@@ -101,7 +102,7 @@ def interval_chart(table: Frame, title: str, context: str | None = None, whole: 
     rows = alt.Y("label:N", sort=order, title=None, axis=_names_axis())
     scale = alt.Scale(domain=_domain(table if whole is None else whole, context), nice=False, zero=False)
     axis = alt.Axis(orient="top", grid=True, tickCount=5, labelColor=_ink(), titleColor=_ink())
-    shapes = list(dict.fromkeys(table["mark"]))
+    shapes = [mark for mark in _SHAPES if mark in set(table["mark"])]
     legend = alt.Legend(title=None, orient="bottom", symbolFillColor=_MARK) if len(shapes) > 1 else None
     tips = [
         alt.Tooltip("label:N", title="Name"),
@@ -116,7 +117,7 @@ def interval_chart(table: Frame, title: str, context: str | None = None, whole: 
     ]
     if context:
         layers.append(base.mark_tick(color=_MUTED, thickness=2, size=13).encode(x=alt.X(f"{context}:Q", scale=scale)))
-    shape = alt.Shape("mark:N", legend=legend, scale=alt.Scale(domain=shapes, range=["circle", "diamond", "triangle"]))
+    shape = alt.Shape("mark:N", legend=legend, scale=alt.Scale(domain=shapes, range=[_SHAPES[mark] for mark in shapes]))
     layers.append(base.mark_point(color=_MARK, fill=_MARK, size=55, opacity=1).encode(x=x, shape=shape))
     return alt.layer(*layers).properties(height=alt.Step(_step(len(table))))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from frames import Column, Frame, pd
@@ -170,6 +171,7 @@ def places(board: Board, systems: Frame) -> list[Place]:
     return listed
 
 
+@lru_cache(maxsize=4096)
 def language_of(code: str) -> Language | None:
     """What the catalogue knows of a language; None of a code that it does not know."""
     try:

@@ -57,8 +57,8 @@ def folders_of_runs() -> list[Path]:
 
 def short_path(folder: Path) -> str:
     """A folder in words that do not tell where on this machine it lies."""
-    parts = folder.absolute().parts
-    return visible("/".join(("…", *parts[-2:]) if len(parts) > 3 else parts))
+    place = folder.absolute()
+    return visible(str(Path("…", *place.parts[-2:]) if len(place.parts) > 3 else place))
 
 
 def cache_file(folders: Sequence[Path]) -> Path:

@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "massie"
 
 ROOMS = [
-    "types", "catalogue", "sources", "readers", "build", "prompting", "adapters", "running", "scoring", "results", "cli",
+    "types", "catalogue", "sources", "readers", "build", "prompting",
+    "adapters", "running", "scoring", "results", "cli",
 ]  # fmt: skip
 BELOW_ALL_ROOMS = {"_content", "_version"}
 HEAVY = {"datasets", "torch", "vllm", "dspy", "ray", "gliner", "openai", "pandas", "streamlit"}
@@ -129,7 +130,9 @@ def test_no_card_says_a_dataset_name_that_the_engine_says_too() -> None:
 def test_importing_massie_loads_nothing_heavy() -> None:
     script = "import sys, json, massie; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout)
-    assert not {"torch", "datasets", "pandas", "streamlit", "numpy", "pyarrow", "pydantic", "httpx"}.intersection(loaded)
+    assert not {"torch", "datasets", "pandas", "streamlit", "numpy", "pyarrow", "pydantic", "httpx"}.intersection(
+        loaded
+    )
 
 
 def test_the_help_of_the_command_loads_nothing_heavy() -> None:
@@ -144,9 +147,9 @@ def test_the_help_of_the_command_loads_nothing_heavy() -> None:
 
 def test_the_public_names_of_massie() -> None:
     assert massie.__all__ == [
-        "Adapter", "Benchmark", "Card", "Catalogue", "Instance", "MassieError", "Prediction", "Result", "Role", "Sample",
-        "Schema", "Scores", "Split", "SystemCard", "Task", "Usage", "UserError", "__version__", "lf1", "load_adapter",
-        "load_benchmark", "read_result", "score",
+        "Adapter", "Benchmark", "Card", "Catalogue", "Instance", "MassieError", "Prediction", "Result", "Role",
+        "Sample", "Schema", "Scores", "Split", "SystemCard", "Task", "Usage", "UserError", "__version__",
+        "lf1", "load_adapter", "load_benchmark", "read_result", "score",
     ]  # fmt: skip
     for name in massie.__all__:
         assert getattr(massie, name) is not None

@@ -82,5 +82,6 @@ def test_the_main_job_runs_from_the_wheel_in_an_empty_environment(built: Path, t
 
 
 def test_the_editable_install_adds_no_other_import_name() -> None:
-    script = "import importlib.util as u; print([n for n in ('tasks','metrics','prompts','tests','leaderboard') if u.find_spec(n)])"
+    names = ("tasks", "metrics", "prompts", "tests", "leaderboard")
+    script = f"import importlib.util as u; print([name for name in {names} if u.find_spec(name)])"
     assert run(sys.executable, "-P", "-c", script, cwd=Path("/")).strip() == "[]"

@@ -138,7 +138,7 @@ def test_every_mention_of_every_instance_stands_at_its_offsets(read: Read):
                     pieces = [instance.text[start:end] for start, end in mention.fragments]
                     assert glue.join(pieces) == mention.surface
                     assert mention.surface.strip()
-            astray.update({f"{task} {kind}": number for kind, number in steps.dropped.items() if kind in ASTRAY})
+            astray.update({f"{task} {kind}": number for kind, number in steps.dropped.counts.items() if kind in ASTRAY})
     assert astray == KNOWN_ASTRAY.get(read.card.id, {})
 
 

@@ -89,7 +89,7 @@ def _view(results: Board, systems: Frame, task: str, card: MetricCard, order: st
         languages["mean"] = languages["code"].map(means)
         by = {"family": ["family", "name"], "name": ["name"], "score": ["mean"]}[order]
         languages = languages.sort_values(by, ascending=order != "score", na_position="last")
-    with_scores = ranked[ranked.index.isin(scores["id"])]
+    with_scores = ranked[ranked.index.isin(scores["id"].unique())]
     return _View(task, card, with_scores, scores, languages)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from massie.build.building import Build, build
 from massie.build.manifest import Manifest, read_manifest
 from massie.build.samples import CellData
-from massie.build.tables import read_cell_data
+from massie.build.tables import read_cell_data, read_sample_ids
 from massie.catalogue import Catalogue
 from massie.catalogue import language as language_of
 from massie.sources import SourceStore
@@ -124,10 +125,20 @@ class Benchmark:
     def iter_samples(self, split: Split | str | None = None) -> Iterator[Sample]:
         """The samples with their gold records, cell by cell, in the build's order."""
         for cell in self.cells(split):
-            for number, sample in enumerate(self.cell_data(cell, split).samples()):
-                if self.selection.limit is not None and number >= self.selection.limit:
-                    break
-                yield sample
+            yield from self.cell_samples(cell, split)
+
+    def cell_samples(self, cell: Cell, split: Split | str | None = None) -> Iterator[Sample]:
+        """The samples of one cell, up to the selection's limit."""
+        return islice(self.cell_data(cell, split).samples(), self.selection.limit)
+
+    def sample_ids(self, cell: Cell, split: Split | str | None = None) -> list[str]:
+        """The ids of the samples of one cell, up to the selection's limit, without reading its texts."""
+        split = self._split(split)
+        if self.folder is None:
+            ids = [row.id for row in self._cells[cell, split].rows]
+        else:
+            ids = read_sample_ids(self.folder, cell, split)
+        return ids[: self.selection.limit]
 
     def samples(self, split: Split | str | None = None) -> list[Sample]:
         """The same as a list."""

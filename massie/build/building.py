@@ -132,17 +132,20 @@ def chosen_cards(
     datasets: Sequence[str] | None,
     languages: Sequence[str] | None,
 ) -> list[Card]:
-    """The cards of a benchmark, or those of some of its datasets, that have one of the languages."""
+    """The cards of a benchmark, or those of some datasets, that have one of the languages.
+
+    A benchmark that lists no datasets takes any other ready dataset too, where it is named: a card of one's own, say.
+    """
     members = catalogue.datasets_of(benchmark)
     for dataset in datasets or ():
         card = catalogue.card(dataset)
-        if dataset not in members and card.status is not Status.READY:
+        if card.status is Status.DESCRIBED:
             raise BuildError(
-                f"{dataset} cannot be built: its card's status is {card.status!s} (massie datasets show {dataset})"
+                f"{dataset} cannot be built: its card only describes it (massie datasets show {dataset} says more)"
             )
-        if dataset not in members:
+        if benchmark.datasets is not None and dataset not in members:
             raise UnknownNameError("dataset", dataset, members, f"(the benchmark {benchmark.id} does not have it)")
-    cards = [catalogue.card(dataset) for dataset in members if not datasets or dataset in datasets]
+    cards = [catalogue.card(dataset) for dataset in sorted(set(datasets or members))]
     known = {language for card in cards for language in card.languages}
     for language in languages or ():
         if language not in known:
@@ -171,7 +174,7 @@ def _collect(card: Card, language: str, raw_split: str, store: SourceStore, coll
                 raise BuildError(f"card {card.id}: two raw splits of {language} give the split {split}")
             collected.instances[key] = instances_of(card, task, language, split, texts, glue, steps)
             if split is next(iter(parts)):  # of the splits made of one raw split, the first has its reader's counts
-                steps.note(faults)
+                steps.dropped.merge(faults)
             collected.steps[key] = steps
 
 
@@ -232,8 +235,8 @@ def _cell_entry(data: CellData, steps: Steps) -> CellEntry:
         digest=data.digest(),
         texts=steps.texts,
         records=steps.records,
-        dropped=dict(sorted(steps.dropped.items())),
-        places=dict(sorted(steps.places.items())),
+        dropped=dict(sorted(steps.dropped.counts.items())),
+        places=dict(sorted(steps.dropped.places.items())),
     )
 
 

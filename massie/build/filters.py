@@ -27,7 +27,7 @@ def deduplicate(cells: Cells, steps: AllSteps) -> dict[tuple[Cell, Split], list[
             mine = seen[cell.task]
             fresh = [instance for instance in instances if instance.text not in mine]
             if gone := len(instances) - len(fresh):
-                steps[cell, split].drop("train text that another dataset or language has", str(cell), gone)
+                steps[cell, split].dropped.add("train text that another dataset or language has", str(cell), gone)
             mine.update(instance.text for instance in fresh)
             instances = fresh
         steps[cell, split].after("de-duplicate", instances)
@@ -49,7 +49,7 @@ def decontaminate(cells: Cells, steps: AllSteps) -> dict[tuple[Cell, Split], lis
         instances = cells[cell, split]
         kept[cell, split] = [instance for instance in instances if text_key(instance.text) not in pool]
         if gone := len(instances) - len(kept[cell, split]):
-            steps[cell, split].drop("text that is also a test text", str(cell), gone)
+            steps[cell, split].dropped.add("text that is also a test text", str(cell), gone)
     for key, instances in kept.items():
         steps[key].after("de-contaminate", instances)
     return kept

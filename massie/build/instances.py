@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -14,30 +13,16 @@ from massie.types import Argument, Event, Instance, Mention, Record, Relation, S
 
 @dataclass(slots=True)
 class Steps:
-    """Counts of one cell and split: texts and records after each step, and what was dropped, by kind."""
+    """Counts of one cell and split: texts and records after each step, and what was dropped or mended, by kind."""
 
     texts: dict[str, int] = field(default_factory=dict[str, int])
     records: dict[str, int] = field(default_factory=dict[str, int])
-    dropped: Counter[str] = field(default_factory=Counter[str])
-    places: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    dropped: Faults = field(default_factory=Faults)
 
     def after(self, step: str, instances: list[Instance]) -> None:
         """Count what is left after a step."""
         self.texts[step] = len(instances)
         self.records[step] = sum(len(instance.records) for instance in instances)
-
-    def drop(self, kind: str, where: str, number: int = 1) -> None:
-        """Count something dropped, with the first few places."""
-        self.dropped[kind] += number
-        places = self.places.setdefault(kind, [])
-        if len(places) < 5:
-            places.append(where)
-
-    def note(self, faults: Faults) -> None:
-        """Take over what the reader counted."""
-        for kind, number in faults.counts.items():
-            self.dropped[kind] += number
-            self.places.setdefault(kind, []).extend(faults.places[kind])
 
 
 def by_split(card: Card, raw_split: str, texts: Iterable[RawText]) -> dict[Split, list[RawText]]:
@@ -78,20 +63,20 @@ def instances_of(
         records = merged.get(raw.text)
         if records is None:
             if not raw.text.strip():
-                steps.drop("text without characters", raw.where)
+                steps.dropped.add("text without characters", raw.where)
                 continue
             if not _is_unicode(raw.text):
-                steps.drop("text with half of a surrogate pair", raw.where)
+                steps.dropped.add("text with half of a surrogate pair", raw.where)
                 continue
             records = merged[raw.text] = {}
         else:
-            steps.drop("duplicate text (its records are merged)", raw.where)
+            steps.dropped.add("duplicate text (its records are merged)", raw.where)
         if raw.annotations:
             annotations = annotations_of(raw, task)
             read_records += len(annotations)
             for record in refine(annotations, raw):
                 if record in records:
-                    steps.drop("equal record", raw.where)
+                    steps.dropped.add("equal record", raw.where)
                 else:
                     records[record] = None
     steps.texts["read"], steps.records["read"] = read_texts, read_records
@@ -126,9 +111,9 @@ class _Refinement:
         for record in annotations:
             label = self._labels.get(record.label)
             if label is None:
-                self._steps.drop(f"label {record.label!r} not in the card", raw.where)
+                self._steps.dropped.add(f"label {record.label!r} not in the card", raw.where)
             elif label.name is None:
-                self._steps.drop(f"label {record.label!r} dropped by the card", raw.where)
+                self._steps.dropped.add(f"label {record.label!r} dropped by the card", raw.where)
             else:
                 refined = self._refined(record, label, label.name, raw)
                 if refined is not None:
@@ -150,9 +135,9 @@ class _Refinement:
         for argument in arguments:
             role = self._roles.get(argument.role)
             if role is None or argument.role not in label.roles:
-                self._steps.drop(f"role {argument.role!r} not in the card for its event type", raw.where)
+                self._steps.dropped.add(f"role {argument.role!r} not in the card for its event type", raw.where)
             elif role.name is None:
-                self._steps.drop(f"role {argument.role!r} dropped by the card", raw.where)
+                self._steps.dropped.add(f"role {argument.role!r} dropped by the card", raw.where)
             elif self._stands(argument.mention, raw):
                 yield Argument(role.name, argument.mention)
 
@@ -164,11 +149,11 @@ class _Refinement:
             if 0 <= start < end <= length and text[start:end] == mention.surface and mention.surface.strip():
                 return True
         if not mention.fragments or not mention.surface.strip():
-            self._steps.drop("empty span", raw.where)
+            self._steps.dropped.add("empty span", raw.where)
         elif any(not 0 <= start < end <= length for start, end in mention.fragments):
-            self._steps.drop("offsets outside the text", raw.where)
+            self._steps.dropped.add("offsets outside the text", raw.where)
         elif self._glue.join(text[start:end] for start, end in mention.fragments) != mention.surface:
-            self._steps.drop("surface not at its offsets", raw.where)
+            self._steps.dropped.add("surface not at its offsets", raw.where)
         else:
             return True
         return False

@@ -45,13 +45,22 @@ def write_cell(folder: Path, data: CellData) -> None:
         pq.write_table(content, path, compression="zstd")
 
 
+def read_sample_ids(folder: Path, cell: Cell, split: Split) -> list[str]:
+    """The ids of a cell's samples; raises BuildError where the file cannot be read."""
+    return _read(folder, cell, split, "samples", ["id"])["id"].to_pylist()
+
+
 def read_cell_data(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema, ...]) -> CellData:
     """Read the two tables of a cell and split; raises BuildError where a file cannot be read."""
+    tables = [_read(folder, cell, split, table) for table in ("instances", "samples")]
+    return _cell_data(cell, split, schemas, *tables)
+
+
+def _read(folder: Path, cell: Cell, split: Split, table: str, columns: list[str] | None = None) -> pa.Table:
     try:
-        tables = [pq.read_table(cell_path(folder, cell, split, table)) for table in ("instances", "samples")]
+        return pq.read_table(cell_path(folder, cell, split, table), columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise BuildError(f"{folder}: {cell} {split} cannot be read ({error}); build it again") from error
-    return _cell_data(cell, split, schemas, *tables)
 
 
 def _instances_table(data: CellData) -> pa.Table:

@@ -120,7 +120,7 @@ def _task(name: str) -> Task:
     try:
         return Task(name.upper())
     except ValueError as error:
-        raise UnknownNameError("task", name, Task) from error
+        raise UnknownNameError("task", name, map(str, Task)) from error
 
 
 def _languages(card: Card) -> str:

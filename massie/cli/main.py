@@ -70,7 +70,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command; errors become one clear message and an exit code that tells who is at fault."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="massie", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("massie: interrupted", err=True)
         status = 130

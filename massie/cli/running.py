@@ -218,7 +218,7 @@ def _settings_of_file(path: Path, name: str | None, benchmark: Benchmark, data: 
 
 def _checked(path: Path, benchmark: Benchmark, partial: bool) -> list[Prediction]:
     """The predictions of a file, every line checked before anything is written."""
-    open_ids = {sample.id for sample in benchmark.iter_samples()}
+    open_ids = {sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell)}
     total = len(open_ids)
     lines: dict[str, int] = {}
     predictions: list[Prediction] = []

@@ -20,17 +20,15 @@ from massie.types import Argument, Event, Mention, ReaderError, Record, Relation
 
 
 class Options(Content):
-    """``where``: fields that a line must have to be read; ``{lang}`` and ``{split}`` stand for the source's codes."""
+    """``where``: what fields a line must have to be read; ``{lang}`` and ``{split}`` are the source's codes."""
 
     where: dict[str, str] = {}
 
 
 def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterator[RawText]:
-    """Yield the texts whose fields are as ``where`` says."""
-    wanted = {
-        field: value.format(lang=reading.language_code, split=reading.split_code)
-        for field, value in options.where.items()
-    }
+    """Yield the texts whose fields are as ``where`` says; raises ReaderError for a line that is none of the format."""
+    codes = {"{lang}": reading.language_code, "{split}": reading.split_code}
+    wanted = {field: codes.get(value, value) for field, value in options.where.items()}
     for file in files:
         for number, line in enumerate(file.text().split("\n"), start=1):
             if not line.strip():
@@ -40,23 +38,30 @@ def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterat
                 if any(item.get(field) != value for field, value in wanted.items()):
                     continue
                 annotations = tuple(_annotation(plain) for plain in item["annotations"])
-                yield RawText(item["text"], annotations, f"{file.name}:{number}")
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                yield RawText(_string(item["text"]), annotations, f"{file.name}:{number}")
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise ReaderError(
                     f"{file.path}:{number}: not a line of MASSIE's JSON lines ({type(error).__name__}: {error})"
                 ) from error
 
 
 def _annotation(plain: dict[str, Any]) -> Record:
+    label = _string(plain["label"])
     if "trigger" in plain:
-        arguments = tuple(Argument(argument["role"], _mention(argument)) for argument in plain.get("arguments", []))
-        return Event(plain["label"], _mention(plain["trigger"]), arguments)
+        arguments = plain.get("arguments", [])
+        read = tuple(Argument(_string(argument["role"]), _mention(argument)) for argument in arguments)
+        return Event(label, _mention(plain["trigger"]), read)
     if "head" in plain:
-        return Relation(plain["label"], _mention(plain["head"]), _mention(plain["tail"]))
-    return Span(plain["label"], _mention(plain))
+        return Relation(label, _mention(plain["head"]), _mention(plain["tail"]))
+    return Span(label, _mention(plain))
 
 
 def _mention(plain: dict[str, Any]) -> Mention:
-    if "fragments" in plain:
-        return Mention(plain["surface"], tuple((int(start), int(end)) for start, end in plain["fragments"]))
-    return Mention(plain["surface"], ((int(plain["start"]), int(plain["end"])),))
+    places = plain["fragments"] if "fragments" in plain else [(plain["start"], plain["end"])]
+    return Mention(_string(plain["surface"]), tuple((int(start), int(end)) for start, end in places))
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{str(value)[:40]!r} is not a string")
+    return value

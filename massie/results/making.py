@@ -46,7 +46,7 @@ def finish_run(
             f"{folder}: the run is of another build ({settings.manifest_digest[:12]}) than this one "
             f"({benchmark.digest[:12]}); name the run's own build with --data"
         )
-    wanted = {sample.id for sample in benchmark.iter_samples()}
+    wanted = {sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell)}
     with Store(folder / STORE) as store:
         failed = {sample_id: error for sample_id, error in store.failed().items() if sample_id in wanted}
         missing = len(wanted - store.answered())

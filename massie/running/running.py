@@ -11,7 +11,7 @@ from itertools import islice
 from massie.adapters import Adapter, Prepared, check_prediction
 from massie.build import Benchmark
 from massie.running.store import Store
-from massie.types import AdapterError, Prediction, PredictionsError, Sample, Usage
+from massie.types import AdapterError, Cell, Prediction, PredictionsError, Sample, Usage
 
 BATCH = 256
 
@@ -42,11 +42,23 @@ def run(
     a cell and a batch.
     """
     answered = store.answered()
-    progress = Progress(total=sum(1 for _ in benchmark.iter_samples()))
-    progress.done = sum(1 for sample in benchmark.iter_samples() if sample.id in answered)
+    progress = Progress(total=0)
+    unfinished: list[Cell] = []
+    for cell in benchmark.cells():
+        ids = benchmark.sample_ids(cell)
+        done = len(answered.intersection(ids))
+        progress.total += len(ids)
+        progress.done += done
+        if done < len(ids):
+            unfinished.append(cell)
     if report:
         report(progress)
-    pending = (sample.without_gold() for sample in benchmark.iter_samples() if sample.id not in answered)
+    pending = (
+        sample.without_gold()
+        for cell in unfinished
+        for sample in benchmark.cell_samples(cell)
+        if sample.id not in answered
+    )
     prepared = not isinstance(adapter, Prepared)
     while samples := list(islice(pending, batch)):
         if not prepared and isinstance(adapter, Prepared):

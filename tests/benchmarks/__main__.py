@@ -87,7 +87,7 @@ NAMES = [f"{first}{last}" for first in ("Ana", "Ben", "Chi", "Dao", "Eun") for l
 def ner_samples(number: int, empty: float) -> list[tuple[tuple[Span, ...], Answer, list[str], list[str], str]]:
     """Generated NER samples: gold, answer, and the same as tags; ``empty`` is the share without gold.
 
-    Of the gold spans 70% are found, 15% found with a wrong boundary, 15% missed; one text in twenty has a span too many.
+    Of the gold spans 70% are found, 15% found with a wrong boundary, 15% missed; one text in twenty has one too many.
     """
     draw = random.Random(7)
     samples: list[tuple[tuple[Span, ...], Answer, list[str], list[str], str]] = []

@@ -104,10 +104,19 @@ def test_a_dataset_of_the_catalogue_that_the_benchmark_lacks_is_refused(rivers: 
         chosen_cards(rivers.definition(datasets=["rivers"]), rivers.catalogue, ["waters"], None)
 
 
-def test_a_card_that_is_not_ready_is_refused_with_its_status(rivers: Any):
-    rivers.dataset("lakes", [], status="untested")
-    with pytest.raises(BuildError, match="lakes cannot be built: its card's status is untested"):
+def test_a_card_that_only_describes_a_dataset_is_refused(rivers: Any):
+    rivers.dataset("lakes", [], status="described")
+    with pytest.raises(BuildError, match="lakes cannot be built: its card only describes it"):
         chosen_cards(rivers.definition(datasets=["rivers"]), rivers.catalogue, ["lakes"], None)
+
+
+def test_a_benchmark_without_a_list_takes_any_dataset_that_is_named(rivers: Any):
+    rivers.dataset("lakes", [], in_paper=False)
+    assert "lakes" not in {
+        card.id for card in chosen_cards(rivers.definition(datasets=None), rivers.catalogue, None, None)
+    }
+    (card,) = chosen_cards(rivers.definition(datasets=None), rivers.catalogue, ["lakes"], None)
+    assert card.id == "lakes"
 
 
 def test_files_that_cannot_be_read_are_a_gap_and_the_other_cells_are_built(rivers: Any, line: Any):

@@ -51,9 +51,9 @@ def test_a_train_text_stays_in_the_first_dataset_by_id_only():
     cells = cells_of({second: ["both", "mine"], first: ["both", "other"]})
     steps = steps_of(cells)
     assert texts_of(deduplicate(cells, steps)) == {first: ["both", "other"], second: ["mine"]}
-    assert steps[second].dropped == {"train text that another dataset or language has": 1}
+    assert steps[second].dropped.counts == {"train text that another dataset or language has": 1}
     assert steps[second].texts == {"de-duplicate": 1}
-    assert not steps[first].dropped
+    assert not steps[first].dropped.counts
 
 
 def test_each_task_has_its_own_train_texts():
@@ -105,7 +105,7 @@ def test_a_text_that_is_a_test_text_of_any_dataset_task_and_language_is_removed(
     cells = cells_of({mine: ["seen", "unseen"], key("zambezi", Split.TEST, Task.RE, "deu"): ["seen"]})
     steps = steps_of(cells)
     assert texts_of(decontaminate(cells, steps))[mine] == ["unseen"]
-    assert steps[mine].dropped == {"text that is also a test text": 1}
+    assert steps[mine].dropped.counts == {"text that is also a test text": 1}
     assert steps[mine].texts == {"de-contaminate": 1}
 
 

@@ -65,8 +65,8 @@ def made(
 def test_a_mention_that_is_not_where_it_says_is_dropped_and_counted(make_card: Any, mention: Mention, kind: str):
     instances, steps = made(make_card(**NER), raw("The Nile", Span("RIV", mention), where="file:7"))
     assert [instance.records for instance in instances] == [()]
-    assert steps.dropped == {kind: 1}
-    assert steps.places == {kind: ["file:7"]}
+    assert steps.dropped.counts == {kind: 1}
+    assert steps.dropped.places == {kind: ["file:7"]}
 
 
 PIECES = st.tuples(st.integers(-2, 12), st.integers(-2, 12))
@@ -98,10 +98,10 @@ def test_whatever_is_read_every_surface_stands_at_its_offsets_and_nothing_is_los
             assert record.mention.surface.strip()
     assert len({instance.text for instance in instances}) == len(instances)
     of_texts = {"text without characters", "duplicate text (its records are merged)"}
-    lost_texts = sum(number for kind, number in steps.dropped.items() if kind in of_texts)
+    lost_texts = sum(number for kind, number in steps.dropped.counts.items() if kind in of_texts)
     assert steps.texts["read"] == len(texts) == len(instances) + lost_texts
     kept_records = sum(len(instance.records) for instance in instances)
-    lost_records = sum(number for kind, number in steps.dropped.items() if kind not in of_texts)
+    lost_records = sum(number for kind, number in steps.dropped.counts.items() if kind not in of_texts)
     assert steps.records["read"] == kept_records + lost_records
     assert steps.records["validate, merge, refine"] == kept_records
 
@@ -112,7 +112,7 @@ def test_offsets_are_code_points(make_card: Any):
         make_card(**NER), raw(text, Span("RIV", at(text, "Nile")), Span("RIV", at(text, "e\u0301")))
     )
     assert len(instances[0].records) == 2
-    assert not steps.dropped
+    assert not steps.dropped.counts
 
 
 @pytest.mark.parametrize(("glue", "surface"), [(" ", "White Nile"), ("", "WhiteNile")])
@@ -121,9 +121,9 @@ def test_fragments_are_joined_by_a_space_or_by_nothing(make_card: Any, glue: str
     mention = Mention(surface, ((0, 5), (15, 19)))
     instances, steps = made(make_card(**NER), raw(text, Span("RIV", mention)), glue=glue)
     assert instances[0].records == (Span("river", mention),)
-    assert not steps.dropped
+    assert not steps.dropped.counts
     _, steps = made(make_card(**NER), raw(text, Span("RIV", mention)), glue="-")
-    assert steps.dropped == {"surface not at its offsets": 1}
+    assert steps.dropped.counts == {"surface not at its offsets": 1}
 
 
 def test_nested_and_overlapping_records_are_kept(make_card: Any):
@@ -131,7 +131,7 @@ def test_nested_and_overlapping_records_are_kept(make_card: Any):
     spans = [Span("LAKE", at(text, "Lake Nile")), Span("RIV", at(text, "Nile River")), Span("RIV", at(text, "Nile"))]
     instances, steps = made(make_card(**NER), raw(text, *spans))
     assert len(instances[0].records) == 3
-    assert not steps.dropped
+    assert not steps.dropped.counts
 
 
 def test_annotations_of_one_text_are_merged(make_card: Any):
@@ -140,8 +140,8 @@ def test_annotations_of_one_text_are_merged(make_card: Any):
     instances, steps = made(make_card(**NER), raw(text, nile), raw("Other"), raw(text, chad, where="file:3"))
     assert [instance.text for instance in instances] == [text, "Other"]
     assert {record.label for record in instances[0].records} == {"river", "lake"}
-    assert steps.dropped == {"duplicate text (its records are merged)": 1}
-    assert steps.places == {"duplicate text (its records are merged)": ["file:3"]}
+    assert steps.dropped.counts == {"duplicate text (its records are merged)": 1}
+    assert steps.dropped.places == {"duplicate text (its records are merged)": ["file:3"]}
 
 
 def test_equal_records_of_a_text_are_kept_once(make_card: Any):
@@ -150,14 +150,14 @@ def test_equal_records_of_a_text_are_kept_once(make_card: Any):
     spans = [Span("RIV", first), Span("RIV", second), Span("RIV", first)]
     instances, steps = made(make_card(**NER), raw(text, *spans), raw(text, Span("RIV", second)))
     assert instances[0].records == (Span("river", first), Span("river", second))
-    assert steps.dropped["equal record"] == 2
+    assert steps.dropped.counts["equal record"] == 2
 
 
 def test_raw_labels_that_become_one_label_give_one_record(make_card: Any):
     mention = at("Nile", "Nile")
     instances, steps = made(make_card(**NER), raw("Nile", Span("RIV", mention), Span("STREAM", mention)))
     assert instances[0].records == (Span("river", mention),)
-    assert steps.dropped == {"equal record": 1}
+    assert steps.dropped.counts == {"equal record": 1}
 
 
 def test_dropped_and_unknown_labels_are_counted_by_label_and_their_text_stays_as_an_empty_one(make_card: Any):
@@ -165,13 +165,13 @@ def test_dropped_and_unknown_labels_are_counted_by_label_and_their_text_stays_as
     texts = [raw("Nile", Span("MISC", mention), Span("XYZ", mention)), raw("Nile 2", Span("XYZ", mention))]
     instances, steps = made(make_card(**NER), *texts)
     assert [(instance.text, instance.records) for instance in instances] == [("Nile", ()), ("Nile 2", ())]
-    assert steps.dropped == {"label 'MISC' dropped by the card": 1, "label 'XYZ' not in the card": 2}
+    assert steps.dropped.counts == {"label 'MISC' dropped by the card": 1, "label 'XYZ' not in the card": 2}
 
 
 def test_texts_that_cannot_be_asked_about_are_dropped(make_card: Any):
     instances, steps = made(make_card(**NER), raw(""), raw(" \u3000\n"), raw("half \ud83c of it"), raw("whole"))
     assert [instance.text for instance in instances] == ["whole"]
-    assert steps.dropped == {"text without characters": 2, "text with half of a surrogate pair": 1}
+    assert steps.dropped.counts == {"text without characters": 2, "text with half of a surrogate pair": 1}
     assert steps.texts == {"read": 4, "validate, merge, refine": 1}
 
 
@@ -189,7 +189,7 @@ def test_a_relation_stands_with_both_its_ends(make_card: Any, spoilt: str):
     broken = Relation("INTO", **(ends | {spoilt: Mention("Niger", ((0, 4),))}))
     instances, steps = made(card, raw(text, whole, broken), task=Task.RE)
     assert instances[0].records == (Relation("flows into", ends["head"], ends["tail"]),)
-    assert steps.dropped == {"surface not at its offsets": 1}
+    assert steps.dropped.counts == {"surface not at its offsets": 1}
 
 
 def test_a_relation_has_a_direction(make_card: Any):
@@ -226,7 +226,7 @@ def test_arguments_are_renamed_and_dropped_by_role_and_counted(make_card: Any):
     instances, steps = made(make_card(**EVENTS), raw(FLOODED, flood), task=Task.EE)
     expected = (Argument("place", place), Argument("time", time))
     assert instances[0].records == (Event("flood", at(FLOODED, "flooded"), expected),)
-    assert steps.dropped == {
+    assert steps.dropped.counts == {
         "role 'Noise' dropped by the card": 1,
         "role 'Unheard' not in the card for its event type": 1,
         "surface not at its offsets": 1,
@@ -237,14 +237,14 @@ def test_a_role_counts_for_the_event_types_that_name_it(make_card: Any):
     drought = Event("Drought", at(FLOODED, "flooded"), (Argument("When", at(FLOODED, "Monday")),))
     instances, steps = made(make_card(**EVENTS), raw(FLOODED, drought), task=Task.EE)
     assert instances[0].records == (Event("drought", at(FLOODED, "flooded")),)
-    assert steps.dropped == {"role 'When' not in the card for its event type": 1}
+    assert steps.dropped.counts == {"role 'When' not in the card for its event type": 1}
 
 
 def test_an_event_without_its_trigger_is_dropped_whole(make_card: Any):
     flood = Event("Flood", Mention("flood", ((0, 4),)), (Argument("Where", at(FLOODED, "Nairobi")),))
     instances, steps = made(make_card(**EVENTS), raw(FLOODED, flood), task=Task.EE)
     assert instances[0].records == ()
-    assert steps.dropped == {"surface not at its offsets": 1}
+    assert steps.dropped.counts == {"surface not at its offsets": 1}
 
 
 def test_event_detection_knows_no_arguments_so_that_events_of_one_trigger_are_equal(make_card: Any):
@@ -253,10 +253,10 @@ def test_event_detection_knows_no_arguments_so_that_events_of_one_trigger_are_eq
     then = Event("Flood", trigger, (Argument("When", at(FLOODED, "Monday")),))
     detected, steps = made(make_card(**EVENTS), raw(FLOODED, here, then), task=Task.ED)
     assert detected[0].records == (Event("flood", trigger),)
-    assert steps.dropped == {"equal record": 1}
+    assert steps.dropped.counts == {"equal record": 1}
     extracted, steps = made(make_card(**EVENTS), raw(FLOODED, here, then), task=Task.EE)
     assert len(extracted[0].records) == 2
-    assert not steps.dropped
+    assert not steps.dropped.counts
 
 
 def test_an_instances_id_says_dataset_language_split_and_text_and_nothing_else(make_card: Any):
@@ -272,16 +272,16 @@ def test_an_instances_id_says_dataset_language_split_and_text_and_nothing_else(m
 def test_of_each_kind_of_drop_the_first_five_places_are_kept(make_card: Any):
     texts = [raw(f"text {number}", Span("XYZ", Mention("t", ((0, 1),))), where=f"file:{number}") for number in range(9)]
     _, steps = made(make_card(**NER), *texts)
-    assert steps.dropped == {"label 'XYZ' not in the card": 9}
-    assert steps.places == {"label 'XYZ' not in the card": [f"file:{number}" for number in range(5)]}
+    assert steps.dropped.counts == {"label 'XYZ' not in the card": 9}
+    assert steps.dropped.places == {"label 'XYZ' not in the card": [f"file:{number}" for number in range(5)]}
 
 
 def test_what_the_reader_counted_is_taken_over(make_card: Any):
     faults, steps = Faults(), Steps()
     faults.add("a broken line", "file:3", 2)
-    steps.note(faults)
-    assert steps.dropped == {"a broken line": 2}
-    assert steps.places == {"a broken line": ["file:3"]}
+    steps.dropped.merge(faults)
+    assert steps.dropped.counts == {"a broken line": 2}
+    assert steps.dropped.places == {"a broken line": ["file:3"]}
 
 
 MADE = {

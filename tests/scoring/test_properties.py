@@ -32,7 +32,9 @@ PRIVATE = "\ue000"  # stands in no other text here
 tricky_texts = st.lists(st.sampled_from(ALPHABET), max_size=6).map("".join)
 texts = tricky_texts | st.text(max_size=8).filter(lambda text: PRIVATE not in text)
 spans = texts.filter(lambda text: bool(text.strip()))
-labels = st.sampled_from(["Person", "PERSON", "person ", "Ort", "STRASSE", "straße", "ﬁle", "é", "e\u0301"]) | texts
+labels = (
+    st.sampled_from(["Person", "PERSON", "person ", "Ort", "STRASSE", "straße", "é", "e\u0301", "ǰ", "J\u030c"]) | texts
+)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
@@ -73,7 +75,7 @@ def cases(draw: st.DrawFn, task: str, *, malformed: bool = False) -> Case:
         schemas,
         draw(st.lists(gold, max_size=3)),
         draw(st.lists(guess, max_size=4)),
-        draw(st.permutations(pool).map(" ".join)),
+        draw(st.lists(known, max_size=4).map(" ".join)),
     )
 
 

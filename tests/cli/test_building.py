@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from massie.build import Benchmark, load_benchmark
+
+Massie = Callable[..., Any]
+MANIFEST = "manifest.json"
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # pyright: ignore[reportUnusedFunction]
+    """No network, no mirror, an empty cache."""
+    monkeypatch.delenv("MASSIE_MIRROR", raising=False)
+    monkeypatch.setenv("MASSIE_OFFLINE", "1")
+    monkeypatch.setenv("MASSIE_CACHE", str(tmp_path / "cache"))
+
+
+def test_fetching_without_network_is_one_clear_error(massie: Massie) -> None:
+    done = massie("fetch", "masakhaner20", "--language", "swa")
+    assert done.code == 2
+    assert done.out == ""
+    (line,) = done.err.splitlines()
+    assert line.startswith("massie: masakhaner20: https://")
+    assert "MASSIE_OFFLINE forbids to download it" in line
+    assert "--mirror DIR" in line
+
+
+@pytest.mark.realdata
+def test_fetching_from_a_mirror_verifies_what_it_holds(massie: Massie, mirror: Path) -> None:
+    done = massie("fetch", "kluner", "--mirror", mirror, "--json")
+    assert done.code == 0, done.err
+    assert (done.json["dataset"], done.json["origin"]) == ("kluner", "mirror")
+    assert done.json["files"] >= 1
+    assert done.json["bytes"] > 0
+
+
+@pytest.mark.realdata
+def test_a_mirror_named_in_the_environment_is_used(
+    massie: Massie, mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASSIE_MIRROR", str(mirror))
+    done = massie("fetch", "kluner")
+    assert done.code == 0, done.err
+    assert done.out.startswith("kluner: ")
+    assert done.out.endswith(" MB (mirror)\n")
+
+
+def test_a_mirror_that_holds_nothing_names_the_cells_that_it_lacks(massie: Massie, tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    done = massie("fetch", "masakhaner20", "--language", "swa", "--mirror", tmp_path / "mirror")
+    assert done.code == 0
+    assert "the mirror does not hold 3 cells: " in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fetch", "masakhaner"), "unknown dataset 'masakhaner'; did you mean 'masakhaner20'"),
+        (("fetch", "masakhaner20", "--language", "swaa"), "unknown language 'swaa'; did you mean 'swa'"),
+        (("fetch", "masakhaner20", "--mirror", "absent"), "--mirror (MASSIE_MIRROR): absent is not a folder"),
+        (("build", "m-dmo", "--out", "data"), "unknown benchmark 'm-dmo'; did you mean 'm-demo'"),
+        (("build", "m-demo", "--dataset", "demo-natur", "--out", "data"), "did you mean 'demo-nature'"),
+        (("build", "m-demo", "--dataset", "xsid", "--out", "data"), "(the benchmark m-demo does not have it)"),
+        (("build", "m-demo", "--language", "swq", "--out", "data"), "unknown language 'swq'; did you mean 'swa'"),
+        (("build", "m-demo", "--raw", "absent", "--out", "data"), "--raw: absent is not a folder"),
+    ],
+)
+def test_an_unknown_name_is_one_clear_error(massie: Massie, words: tuple[str, ...], said: str) -> None:
+    done = massie(*words)
+    assert done.code == 2
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not Path("data").exists()
+
+
+def test_a_build_leaves_a_manifest_and_what_it_prints_is_that_manifest(built: tuple[Path, Any]) -> None:
+    folder, done = built
+    assert done.code == 0, done.err
+    assert done.json == json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    assert not list(folder.parent.glob(".*"))
+
+
+def test_a_build_on_disk_is_the_benchmark_in_memory(built: tuple[Path, Any], demo: Benchmark) -> None:
+    opened = load_benchmark("m-demo", data=built[0])
+    assert opened.digest == demo.digest
+    assert opened.samples() == demo.samples()
+
+
+def test_the_report_of_a_build_counts_and_says_what_is_next(massie: Massie) -> None:
+    done = massie("build", "m-demo", "--dataset", "demo-nature", "--out", "data")
+    assert done.code == 0, done.err
+    assert "demo-nature" in done.out
+    assert done.out.splitlines()[-1] == "next             massie run m-demo --data data --adapter lexicon"
+
+
+def test_a_part_has_another_digest(massie: Massie, demo: Benchmark) -> None:
+    done = massie("build", "m-demo", "--language", "swa", "--language", "jpn", "--out", "data", "--json")
+    assert {cell["language"] for cell in done.json["cells"]} == {"swa", "jpn"}
+    assert done.json["digest"] != demo.digest
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(massie: Massie, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.txt").write_text("keep me", encoding="utf-8")
+    done = massie("build", "m-demo", "--out", "data")
+    assert done.code == 2
+    assert "data: is not an empty folder; name another with --out" in done.err
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(massie: Massie, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = massie("build", "m-demo", "--dataset", "demo-nature", "--out", "file/data")
+    assert done.code == 2
+    assert "file/data: cannot be written: " in done.err
+
+
+def test_a_cell_that_fails_is_named_and_the_others_are_built(massie: Massie, rivers: Path) -> None:
+    done = massie("build", "waters", "--tasks", "cards", "--raw", "raw", "--out", "data")
+    assert done.code == 2
+    assert "massie: not built: rivers: there is no file raw/swa.jsonl; the dataset must be brought" in done.err
+    opened = json.loads((rivers / "data" / MANIFEST).read_text(encoding="utf-8"))
+    assert {cell["language"] for cell in opened["cells"]} == {"eng"}
+    assert {gap["language"] for gap in opened["gaps"]} == {"swa"}
+
+
+def test_a_dataset_that_must_be_brought_says_so(massie: Massie, rivers: Path) -> None:
+    done = massie("fetch", "rivers", "--tasks", "cards")
+    assert done.code == 2
+    assert "rivers: the dataset must be brought: ask nobody for rivers.zip" in done.err
+    assert "--raw DIR" in done.err
