@@ -33,17 +33,19 @@ class Choice:
 def board() -> Board:
     """The board of all results below the folders of runs, read again only where files changed."""
     folders = tuple(folders_of_runs())
-    return _read(*_find(folders), folders)
+    files, rejected = _find(folders)
+    return _read(hash((files, rejected)), files, rejected, folders)
 
 
-@st.cache_data(ttl=5, show_spinner=False)
+@st.cache_resource(ttl=5, max_entries=2, show_spinner=False)
 def _find(folders: tuple[Path, ...]) -> tuple[tuple[Found, ...], tuple[Rejected, ...]]:
     return find(folders)
 
 
+# Streamlit leaves arguments with an underscore out of the key: it would take long to hash hundreds of files again.
 @st.cache_resource(max_entries=2, show_spinner="Reading the results. Only the first time takes long.")
-def _read(files: tuple[Found, ...], rejected: tuple[Rejected, ...], folders: tuple[Path, ...]) -> Board:
-    return read_board(files, rejected, cache_file(folders))
+def _read(key: int, _files: tuple[Found, ...], _rejected: tuple[Rejected, ...], _folders: tuple[Path, ...]) -> Board:
+    return read_board(_files, _rejected, cache_file(_folders))
 
 
 def one_of(label: str, things: Mapping[str, Thing], key: str, help_text: str | None = None) -> Thing:

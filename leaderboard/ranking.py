@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
-from frames import Column, Frame, pd
+from frames import Frame, pd
 from metric_cards import MetricCard
 from reading import TASKS
 from table import Board
@@ -80,11 +82,11 @@ def of_benchmark(board: Board, benchmark: Benchmark) -> Frame:
     ].copy()
     twice = mine["name"].duplicated(keep=False)
     mine["label"] = mine["name"].where(~twice, mine["name"] + " [" + mine["id"] + "]")
-    mine["state"] = [_state(system) for _, system in mine.iterrows()]
+    mine["state"] = [_state(system) for system in mine.to_dict("records")]
     return mine
 
 
-def _state(system: Column) -> str:
+def _state(system: Mapping[str, Any]) -> str:
     if system["adapter"] in REFERENCES:
         return "reference"
     if system["only"]:

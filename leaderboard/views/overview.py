@@ -123,7 +123,12 @@ def _table_and_chart(shown: Frame, choice: Choice, columns: list[str]) -> None:
         row = show_to_pick(table, about, _configuration(choice.card), _ROWS_IN_SIGHT, "standings")
         if row is not None and row < len(shown):
             chosen = {"benchmark": st.session_state["benchmark"], "system": shown["label"].iloc[row]}
-            st.page_link(system.as_page(), label="Open the selected system", query_params=chosen)
+            st.page_link(
+                system.as_page(),
+                label="Open the selected system",
+                icon=":material/arrow_forward:",
+                query_params=chosen,
+            )
     with right:
         drawn = shown.head(_IN_CHART).assign(mark=shown["state"].map({"": "ranked", "reference": "reference"}))
         if len(shown) > _IN_CHART:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from controls import board, choose_benchmark, link_to_view, no_results, one_of
+from controls import board, choose_benchmark, downloads, link_to_view, no_results, one_of
 from frames import Column, pd
 from look import bar_chart, interval, number, percent, show
 from metric_cards import metric_cards
@@ -135,15 +135,17 @@ def _scores(result: Result) -> str:
     table: list[dict[str, Any]] = []
     for row in rows:
         key = _key(row.level, visible(row.key))
-        shown: dict[str, Any] = {"Task": str(row.task or "all"), _LEVELS[level].capitalize(): key}
+        entry: dict[str, Any] = {"Task": str(row.task or "all"), _LEVELS[level].capitalize(): key}
         for card in cards:
             score = row.scores.get(card.name)
-            shown[card.title] = score.value if score else None
-            shown[f"{card.title} 95%"] = interval(score.low, score.high) if score else ""
-        table.append(shown | {"Instances": row.instances, "Samples": row.samples})
+            entry[card.title] = score.value if score else None
+            entry[f"{card.title} 95%"] = interval(score.low, score.high) if score else ""
+        table.append(entry | {"Instances": row.instances, "Samples": row.samples})
     columns: dict[str, Any] = {card.title: number(card.summary, width=None) for card in cards}
     columns |= {name: st.column_config.NumberColumn(format="localized") for name in ("Instances", "Samples")}
-    show(pd.DataFrame(table), "All scores of the system with intervals", columns, rows=14)
+    shown = pd.DataFrame(table)
+    show(shown, "All scores of the system with intervals", columns, rows=14)
+    downloads(shown, "massie-system", f"{result.system.name}, {result.benchmark.id}")
     return level
 
 

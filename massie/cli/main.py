@@ -23,11 +23,11 @@ COMMANDS = {
 }
 
 EPILOG = """\b
-A run with no download:  massie run m-demo --adapter lexicon
-The board:               massie leaderboard
-From real data:          massie build m-light --dataset xsid --out data/m-light
-A system of your own:    massie check-adapter my_system.py:MyAdapter
-                         massie run m-demo --adapter my_system.py:MyAdapter
+With no download:      massie run m-demo --adapter lexicon
+The board:             massie leaderboard
+From real data:        massie build m-light --dataset xsid --out data/m-light
+A system of your own:  massie check-adapter my_system.py:MyAdapter
+                       massie run m-demo --adapter my_system.py:MyAdapter
 
 Exit codes: 0 success, 1 failure (of the system, or a bug), 2 something in the input is to be mended, 130 interrupted.
 """

@@ -89,7 +89,8 @@ def run(
 
     \b
     massie run m-demo --adapter lexicon
-    massie run m-light --data data/m-light --adapter my_system.py:MyAdapter --option batch=32
+    massie run m-light --data data/m-light --adapter my_system.py:MyAdapter
+    massie run m-demo --adapter my_system.py:MyAdapter --option threshold=0.5
     """
     whole = _open(benchmark, data, folders)
     for code in languages:

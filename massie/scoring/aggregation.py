@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from math import isnan
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from massie.scoring.bootstrap import REPLICATES, SEED, interval, replicate_sums
+from massie.scoring.bootstrap import REPLICATES, SEED, intervals, replicate_sums
 from massie.scoring.samples import SampleScores
 from massie.types import Cell, Task
 
@@ -56,8 +58,7 @@ class ScoreRow:
     diagnostics: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredSample:
+class ScoredSample(NamedTuple):
     """The scores of one sample with what is needed to aggregate them."""
 
     cell: Cell
@@ -71,8 +72,7 @@ class _CellTotals:
     cell: Cell
     instances: int
     samples: int
-    point: Mapping[str, Array]  # score -> shape (1,)
-    replicates: Mapping[str, Array]  # score -> shape (replicates,)
+    scores: Array  # shape (scores, 1 + replicates), in the order of SCORES; the first column is the point estimate
     diagnostics: Mapping[str, int]
 
 
@@ -95,15 +95,16 @@ def totals(
         jobs = [pool.submit(_cell_totals, cell, by_cell[cell], replicates, seed) for cell in sorted(by_cell)]
         cells = [job.result() for job in jobs]
     rows = list(chain.from_iterable(_task_rows(task, cells, family, script) for task in Task))
-    overall = _overall(rows, cells)
+    overall = _overall(cells)
     return [overall, *rows] if overall else rows
 
 
 def _cell_totals(cell: Cell, scored: Sequence[ScoredSample], replicates: int, seed: int) -> _CellTotals:
     """The totals of a cell; the order of its samples does not matter, nor does the thread that computes them."""
-    fields = SampleScores._fields
-    flat = np.fromiter(chain.from_iterable(sample.scores for sample in scored), np.float64, len(scored) * len(fields))
-    table = dict(zip(fields, flat.reshape(len(scored), len(fields)).T, strict=True))
+    # Most samples of a cell have one of a few kinds of scores (all of them found, nothing to find and nothing found).
+    kinds: dict[SampleScores, int] = {}
+    kind_of = np.fromiter((kinds.setdefault(sample.scores, len(kinds)) for sample in scored), np.intp, len(scored))
+    table = dict(zip(SampleScores._fields, np.array(list(kinds), dtype=np.float64)[kind_of].T, strict=True))
     nonempty = (table["gold"] > 0).astype(np.float64)
     table |= {"samples": np.ones(len(scored)), "nonempty": nonempty, "lf1_nonempty": table["lf1"] * nonempty}
     place_of: dict[str, int] = {}
@@ -116,18 +117,24 @@ def _cell_totals(cell: Cell, scored: Sequence[ScoredSample], replicates: int, se
         cell=cell,
         instances=len(place_of),
         samples=len(scored),
-        point=_scores(sums.sum(axis=0, keepdims=True)),
-        replicates=_scores(replicate_sums(sums, str(cell), replicates, seed)),
+        scores=_scores(
+            np.concatenate([sums.sum(axis=0, keepdims=True), replicate_sums(sums, str(cell), replicates, seed)])
+        ),
         diagnostics=counts,
     )
 
 
 def _sums(places: NDArray[np.intp], values: Array, length: int) -> Array:
-    return np.bincount(places, values, length).astype(np.float64)
+    """The sum of the values of each place.
+
+    Values are rounded to multiples of 2**-32 first: sums over up to two million samples are then exact, and so the same
+    in any order.
+    """
+    return np.bincount(places, np.rint(values * 2.0**32) * 2.0**-32, length).astype(np.float64)
 
 
-def _scores(sums: Array) -> dict[str, Array]:
-    """All scores, 0 to 100, from rows of sums; the same for the point estimate and for each replicate."""
+def _scores(sums: Array) -> Array:
+    """All scores, 0 to 100, from rows of sums: shape (scores, rows); the same for point estimate and replicates."""
     of = {name: sums[:, place] for place, name in enumerate(_SUMMED)}
     scores = {name: _ratio(of[name], of["samples"]) for name in _MEANS}
     scores["lf1_nonempty"] = _ratio(of["lf1_nonempty"], of["nonempty"])
@@ -135,7 +142,7 @@ def _scores(sums: Array) -> dict[str, Array]:
     scores["micro_precision"] = _ratio(of["true_positives"], of["predicted"], empty=(of["gold"] == 0))
     scores["micro_recall"] = _ratio(of["true_positives"], of["gold"], empty=(of["predicted"] == 0))
     scores["micro_f1"] = _ratio(2 * of["true_positives"], of["predicted"] + of["gold"])
-    return scores
+    return np.stack([scores[name] for name in SCORES])
 
 
 def _ratio(numerator: Array, denominator: Array, empty: NDArray[np.bool_] | None = None) -> Array:
@@ -166,32 +173,28 @@ def _task_rows(
 
 
 def _row(level: str, task: Task, key: str, group: Sequence[_CellTotals]) -> ScoreRow:
-    scores = {name: _interval(_weighted(group, name, "point"), _weighted(group, name, "replicates")) for name in SCORES}
-    return ScoreRow(level, task, key, *_counts(group), scores, _diagnostics(group))
+    return ScoreRow(level, task, key, *_counts(group), _intervals(_weighted(group)), _diagnostics(group))
 
 
-def _weighted(group: Sequence[_CellTotals], name: str, part: str) -> Array:
-    """The mean over cells weighted by their instances; a cell where the score is undefined carries no weight."""
-    values = np.stack([getattr(totals, part)[name] for totals in group])
-    weights = np.array([totals.instances for totals in group], dtype=np.float64)[:, None] * ~np.isnan(values)
+def _weighted(group: Sequence[_CellTotals]) -> Array:
+    """The means over cells weighted by their instances; a cell where a score is undefined carries no weight in it."""
+    if len(group) == 1:
+        return group[0].scores
+    values = np.stack([totals.scores for totals in group])
+    weights = np.array([totals.instances for totals in group], dtype=np.float64)[:, None, None] * ~np.isnan(values)
     total = weights.sum(axis=0)
-    return np.divide(
-        (np.nan_to_num(values) * weights).sum(axis=0), total, out=np.full_like(total, np.nan), where=total > 0
-    )
+    mean = np.full_like(total, np.nan)
+    return np.divide((np.nan_to_num(values) * weights).sum(axis=0), total, out=mean, where=total > 0)
 
 
-def _overall(rows: Sequence[ScoreRow], cells: Sequence[_CellTotals]) -> ScoreRow | None:
+def _overall(cells: Sequence[_CellTotals]) -> ScoreRow | None:
     """The plain mean of the task scores; its replicates pair those of the tasks."""
     groups = [[totals for totals in cells if totals.cell.task is task] for task in Task]
-    groups = [group for group in groups if group]
-    if not groups:
+    scores = [_weighted(group) for group in groups if group]
+    if not scores:
         return None
-    scores: dict[str, Interval] = {}
-    for name in SCORES:
-        point = np.stack([_weighted(group, name, "point") for group in groups])
-        replicates = np.stack([_weighted(group, name, "replicates") for group in groups])
-        scores[name] = _interval(point.mean(axis=0), replicates.mean(axis=0))
-    return ScoreRow("overall", None, "overall", *_counts(cells), scores, _diagnostics(cells))
+    mean = np.stack(scores).mean(axis=0)
+    return ScoreRow("overall", None, "overall", *_counts(cells), _intervals(mean), _diagnostics(cells))
 
 
 def _counts(group: Sequence[_CellTotals]) -> tuple[int, int]:
@@ -202,9 +205,14 @@ def _diagnostics(group: Sequence[_CellTotals]) -> dict[str, int]:
     return {name: sum(totals.diagnostics[name] for totals in group) for name in group[0].diagnostics}
 
 
-def _interval(point: Array, replicates: Array) -> Interval:
-    value = float(point[0])
-    if np.isnan(value):
+def _intervals(scores: Array) -> dict[str, Interval]:
+    """Every score with its interval, from the point estimates (first column) and the replicates."""
+    low, high = intervals(scores[:, 1:])
+    named = zip(SCORES, scores[:, 0].tolist(), low.tolist(), high.tolist(), strict=True)
+    return {name: _interval(*numbers) for name, *numbers in named}
+
+
+def _interval(value: float, low: float, high: float) -> Interval:
+    if isnan(value):
         return Interval(None, None, None)
-    low, high = interval(replicates)
     return Interval(round(value, 4), round(low, 4), round(high, 4))

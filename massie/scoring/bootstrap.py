@@ -6,8 +6,9 @@ find, nothing found). How often that kind is drawn is binomial, so it is drawn a
 only the other instances are drawn one by one: the same distribution for a fraction of the draws.
 
 The draws are made from the raw 64-bit output of PCG64, keyed by seed and cell, because only raw output is guaranteed to
-stay the same over NumPy versions; what is computed from it are sums, products and quotients of doubles, which are the
-same on every machine. So one seed gives one interval on any machine and any number of threads.
+stay the same over NumPy versions. What is computed from it are sums, products and quotients of doubles, and the sums are
+exact (scores are multiples of 2**-32, see ``aggregation``), so no order of summing matters: one seed gives one interval
+on any machine and any number of threads.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def _most_frequent(sums: Array) -> tuple[Array, Array]:
 
 
 def _uniform(generator: np.random.PCG64, number: int) -> Array:
-    """Numbers in [0, 1) of 32 random bits each, two from each raw word, its low half first."""
-    words: NDArray[np.uint64] = np.asarray(generator.random_raw((number + 1) // 2), dtype="<u8")
-    return np.multiply(words.view("<u4")[:number], 1 / 2**32)
+    """Numbers in [0, 1), each the upper 32 bits of a raw word: their product with a cell's size is exact."""
+    words: NDArray[np.uint64] = np.asarray(generator.random_raw(number), dtype=np.uint64)
+    return np.multiply(words >> np.uint64(32), 2.0**-32)
 
 
 def _binomial(uniform: Array, total: int, chosen: int) -> Integers:
@@ -86,10 +87,17 @@ def _weights(generator: np.random.PCG64, drawn: Integers, instances: int) -> Arr
     return counts.astype(np.float64).reshape(len(drawn), instances)
 
 
-def interval(replicates: Array, level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of a score's replicates; NaN where the score is undefined in all of them."""
-    defined = replicates[~np.isnan(replicates)]
-    if not defined.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+def intervals(replicates: Array, level: float = 0.95) -> tuple[Array, Array]:
+    """The percentile intervals of scores from their replicates, one row each: lower and upper ends.
+
+    Replicates in which a score is undefined (NaN) do not count; where it is so in all of them, so are the ends.
+    """
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.full((2, len(replicates)), np.nan)
+    defined = ~np.isnan(replicates)
+    whole = defined.all(axis=1)
+    if whole.any():
+        low[whole], high[whole] = np.quantile(replicates[whole], ends, axis=1)
+    for row in np.flatnonzero(~whole & defined.any(axis=1)):
+        low[row], high[row] = np.quantile(replicates[row, defined[row]], ends)
+    return low, high

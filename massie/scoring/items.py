@@ -31,10 +31,18 @@ def normalise(text: str) -> str:
     return " ".join(text.split())
 
 
-@lru_cache(maxsize=65536)
 def normalise_label(label: str) -> str:
     """A label as it is compared: normalised and case-folded (and NFC again, which folding can break)."""
+    return _known_label(label) if len(label) <= _LONGEST_LABEL else _folded(label)
+
+
+def _folded(label: str) -> str:
     return normalize("NFC", normalise(label).casefold())
+
+
+# Labels come again and again; a hostile answer's endless ones are not kept.
+_LONGEST_LABEL = 200
+_known_label = lru_cache(maxsize=65536)(_folded)
 
 
 def gold_items(records: Iterable[Record], task: Task) -> frozenset[Item]:

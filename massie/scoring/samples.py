@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from math import fsum
 from typing import Any, NamedTuple
 
@@ -67,6 +65,8 @@ def score_sample(
     if not malformed and len(predicted) == len(wanted) and predicted <= wanted:
         total = len(wanted)
         return SampleScores(1.0, 1.0, 1.0, 1.0, total, total, total, truncated=truncated)
+    if not predicted or not wanted:
+        return _one_sided(asked, predicted, wanted, malformed, text, truncated)
     return _compare(asked, predicted, wanted, malformed, text, truncated)
 
 
@@ -93,8 +93,7 @@ def _f(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Best:
+class _Best(NamedTuple):
     """For every item the greatest similarity to an item of its direction on the other side."""
 
     predicted: dict[Item, float]
@@ -109,22 +108,24 @@ class _Best:
 
 
 def _best(predicted: Collection[Item], gold: Collection[Item]) -> _Best:
-    best = _Best(dict.fromkeys(predicted, 0.0), dict.fromkeys(gold, 0.0), 0.0)
-    rows_of: dict[Direction, list[Item]] = defaultdict(list)
+    rows_of: dict[Direction, list[Item]] = {}
     for item in predicted:
-        rows_of[item[0]].append(item)
-    columns_of: dict[Direction, list[Item]] = defaultdict(list)
+        rows_of.setdefault(item[0], []).append(item)
+    columns_of: dict[Direction, list[Item]] = {}
     for item in gold:
-        columns_of[item[0]].append(item)
+        columns_of.setdefault(item[0], []).append(item)
+    of_predicted, of_gold = dict.fromkeys(predicted, 0.0), dict.fromkeys(gold, 0.0)
     matched = [
-        _compare_direction(rows, columns, best)
+        _compare_direction(rows, columns, of_predicted, of_gold)
         for direction, rows in rows_of.items()
         if (columns := columns_of.get(direction))
     ]
-    return _Best(best.predicted, best.gold, fsum(matched))
+    return _Best(of_predicted, of_gold, fsum(matched))
 
 
-def _compare_direction(rows: list[Item], columns: list[Item], best: _Best) -> float:
+def _compare_direction(
+    rows: list[Item], columns: list[Item], of_predicted: dict[Item, float], of_gold: dict[Item, float]
+) -> float:
     """Fill in the best similarities of one direction; returns the sum of its best one-to-one assignment."""
     if len(rows) == 1 or len(columns) == 1:
         values = [similarity(row[1:], column[1:]) for row in rows for column in columns]
@@ -135,8 +136,8 @@ def _compare_direction(rows: list[Item], columns: list[Item], best: _Best) -> fl
         matrix = similarities([row[1:] for row in rows], [column[1:] for column in columns])
         by_row, by_column = matrix.max(axis=1).tolist(), matrix.max(axis=0).tolist()
         matched = fsum(matrix[linear_sum_assignment(matrix, maximize=True)].tolist())
-    best.predicted.update(zip(rows, by_row, strict=True))
-    best.gold.update(zip(columns, by_column, strict=True))
+    of_predicted.update(zip(rows, by_row, strict=True))
+    of_gold.update(zip(columns, by_column, strict=True))
     return matched
 
 
@@ -165,6 +166,28 @@ def _compare(
         off_schema=sum(item[0] not in asked.directions for item in predicted),
         hallucinated=_hallucinated(predicted - gold, text),
         **_error_kinds(best, predicted, gold),
+    )
+
+
+def _one_sided(
+    asked: Asked, predicted: set[Item], gold: frozenset[Item], malformed: int, text: str, truncated: int
+) -> SampleScores:
+    """Where nothing was predicted or nothing was to be found: every score is 0, but for schemas without any item."""
+    items = predicted or gold
+    schemas = {schema for item in items if (schema := asked.directions.get(item[0])) is not None}
+    return SampleScores(
+        lf1=0.0,
+        lf1_by_schema=(asked.schemas - len(schemas)) / asked.schemas if asked.schemas else 0.0,
+        matched_lf1=0.0,
+        f1=0.0,
+        predicted=len(predicted) + malformed,
+        gold=len(gold),
+        truncated=truncated,
+        malformed=malformed,
+        off_schema=sum(item[0] not in asked.directions for item in predicted),
+        hallucinated=_hallucinated(predicted, text),
+        spurious=len(predicted),
+        missed=len(gold),
     )
 
 

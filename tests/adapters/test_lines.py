@@ -117,11 +117,11 @@ def test_a_line_that_is_no_prediction_says_why(line: str, what: str) -> None:
     [
         (Prediction("a"), "exactly one of records, output and error"),
         (Prediction("a", records=[], output=""), "exactly one of records, output and error"),
-        (Prediction("a", records={"entity": "x"}), "records: "),  # pyright: ignore[reportArgumentType]
-        (Prediction("a", output=5), "output: "),  # pyright: ignore[reportArgumentType]
+        (Prediction("a", records={"entity": "x"}), "records: "),
+        (Prediction("a", output=5), "output: "),
         (Prediction("a", output="", usage=Usage(input_tokens=1 << 60)), "input_tokens: "),
         (Prediction("a", output="", usage=Usage(seconds=math.nan)), "seconds: "),
-        (Prediction(5, output=""), "id: "),  # pyright: ignore[reportArgumentType]
+        (Prediction(5, output=""), "id: "),
     ],
 )
 def test_a_prediction_that_never_was_a_line_keeps_the_same_rules(prediction: Prediction, what: str) -> None:

@@ -40,7 +40,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def start(program: str, timeout: float | None = 20.0) -> Process:
         path = tmp_path / f"system{len(started)}.py"
         path.write_text(PRELUDE + dedent(program), encoding="utf-8")
-        # -S -E: a quick start
+        # -I -S: a quick start
         command = shlex.join([sys.executable, "-I", "-S", str(path)])
         started.append(Process(command, name="child", timeout=timeout))
         return started[-1]
@@ -139,7 +139,8 @@ def test_a_child_that_died_is_started_anew_by_the_next_call(start: Start, sample
     process = start("answer(next(lines))")
     for sample in samples[:3]:
         assert answers(process, [sample]) == texts([sample])
-        time.sleep(0.1)
+        assert process._process is not None
+        process._process.wait(20)
 
 
 @pytest.mark.parametrize("line", ['{"id": "x", "output"', "[1, 2]", "hello", '{"id": 5, "output": ""}', ""])
@@ -211,7 +212,7 @@ def test_a_child_that_never_reads_and_ends_is_one_error(start: Start, samples: l
 
 
 def test_a_timeout_counts_for_each_answer(start: Start, samples: list[Sample]) -> None:
-    process = start("for sample in lines:\n    time.sleep(0.15)\n    answer(sample)", timeout=1.0)
+    process = start("for sample in lines:\n    time.sleep(0.25)\n    answer(sample)", timeout=2.0)
     assert answers(process, samples) == texts(samples)
 
 

@@ -14,7 +14,7 @@ MANIFEST = "manifest.json"
 
 
 @pytest.fixture(autouse=True)
-def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # pyright: ignore[reportUnusedFunction]
+def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No network, no mirror, an empty cache."""
     monkeypatch.delenv("MASSIE_MIRROR", raising=False)
     monkeypatch.setenv("MASSIE_OFFLINE", "1")

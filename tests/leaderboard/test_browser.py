@@ -235,6 +235,16 @@ def test_the_pages_are_reached_from_the_navigation(page: Page, address: str) -> 
         settle(page)
 
 
+def test_a_selected_row_leads_to_the_page_of_its_system(page: Page, address: str) -> None:
+    open_page(page, address)
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 16, box["y"] + 50)  # the box of the first row; cells are drawn on a canvas
+    page.get_by_role("link", name="Open the selected system").click()
+    expect(page.locator("h1", has_text="System")).to_be_visible()
+    expect(page.get_by_role("combobox", name="System", exact=True)).to_have_value("strong")
+
+
 def test_a_table_is_downloaded_as_csv(page: Page, address: str) -> None:
     open_page(page, address)
     with page.expect_download() as download:

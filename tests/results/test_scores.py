@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from massie.build import Benchmark
@@ -24,8 +26,6 @@ def scores(part: Benchmark) -> Scores:
 
 
 def test_gold_records_and_gold_text_score_alike(part: Benchmark, scores: Scores) -> None:
-    import json
-
     texts = [Prediction(one.sample_id, output=json.dumps(one.records)) for one in gold(part)]
     assert score(part, texts, replicates=10).rows == scores.rows
 

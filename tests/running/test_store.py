@@ -162,7 +162,7 @@ def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_one_clear_error_that_says_what_is_kept(store: Store) -> None:
     store.add(GOOD)
-    store._connection.execute("PRAGMA max_page_count = 3")  # pyright: ignore[reportPrivateUsage]
+    store._connection.execute("PRAGMA max_page_count = 3")
     with pytest.raises(RunError, match="is full; the answers so far are kept, the same command continues"):
         for number in range(1000):
             store.add(Prediction(str(number), output="x" * 4000))

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import permutations
 from random import Random
 
@@ -69,7 +68,7 @@ def random_cell(
     """A cell's samples with scores and counts at random."""
     draw = np.random.default_rng(seed)
     return [
-        replace(one, scores=SampleScores(*draw.random(4).tolist(), *sorted(draw.integers(0, 5, 3).tolist())))
+        one._replace(scores=SampleScores(*draw.random(4).tolist(), *sorted(draw.integers(0, 5, 3).tolist())))
         for one in cell_of(language, dataset, task, instances=instances, batches=batches)
     ]
 
@@ -106,7 +105,7 @@ def test_every_row_has_every_score_and_every_diagnostic() -> None:
 
 
 def test_a_cell_s_score_is_the_mean_over_its_samples() -> None:
-    samples = cell_of(lf1=1.0, batches=3) + [replace(one, instance_id="other") for one in cell_of(lf1=0.0, batches=1)]
+    samples = cell_of(lf1=1.0, batches=3) + [one._replace(instance_id="other") for one in cell_of(lf1=0.0, batches=1)]
     assert value(table(samples), "cell", "one/swa") == 75.0
 
 
@@ -153,7 +152,7 @@ def test_the_overall_score_is_the_plain_mean_of_the_tasks() -> None:
 
 def test_micro_scores_are_made_of_the_sums_over_all_samples_of_a_cell() -> None:
     samples = cell_of(counts={"true_positives": 3, "predicted": 4, "gold": 6}) + [
-        replace(one, instance_id="other") for one in cell_of(counts={"predicted": 2})
+        one._replace(instance_id="other") for one in cell_of(counts={"predicted": 2})
     ]
     rows = table(samples)
     assert value(rows, "cell", "one/swa", "micro_precision") == 50.0
@@ -177,7 +176,7 @@ def test_micro_recall_is_0_where_all_is_made_up() -> None:
 
 
 def test_lf1_with_gold_looks_at_samples_with_gold_alone() -> None:
-    samples = cell_of(lf1=0.5, counts={"gold": 1}) + [replace(one, sample_id="other") for one in cell_of(lf1=1.0)]
+    samples = cell_of(lf1=0.5, counts={"gold": 1}) + [one._replace(sample_id="other") for one in cell_of(lf1=1.0)]
     rows = table(samples)
     assert (value(rows, "cell", "one/swa"), value(rows, "cell", "one/swa", "lf1_nonempty")) == (75.0, 50.0)
 
@@ -292,8 +291,8 @@ def test_every_interval_holds_its_value() -> None:
 
 def test_the_samples_of_one_text_are_drawn_together() -> None:
     once = random_cell(1, instances=200, batches=1)
-    twice = [replace(one, sample_id=f"{one.sample_id}-{copy}") for one in once for copy in range(2)]
-    apart = [replace(one, instance_id=one.sample_id) for one in twice]
+    twice = [one._replace(sample_id=f"{one.sample_id}-{copy}") for one in once for copy in range(2)]
+    apart = [one._replace(instance_id=one.sample_id) for one in twice]
     together_width, apart_width = (width(table(samples, replicates=2000)) for samples in (twice, apart))
     assert together_width / apart_width == pytest.approx(2**0.5, rel=0.1)
 
