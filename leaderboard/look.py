@@ -29,7 +29,7 @@ _LIGHT_RAMP = ("#f2f7f9", "#14506f")
 _DARK_RAMP = ("#1a2327", "#8fcdf0")
 _INKS = ("#10181c", "#ffffff")
 _LABEL_PIXELS = 150
-_SHAPES = {"ranked": "circle", "reference": "diamond", "this system": "circle"}
+_SHAPES = {"complete": "circle", "reference": "diamond", "this system": "circle"}
 _streamlit: Any = st  # where a type of pandas, which has none, stands in what is called
 
 

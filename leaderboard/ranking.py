@@ -102,14 +102,14 @@ def standings(board: Board, systems: Frame, task: str, place: Place, card: Metri
     """The systems with their scores in a place, best first.
 
     Adds ``score``, ``low`` and ``high`` (of the task, or overall), a column for each task, ``rank`` among the systems
-    that may be ranked (equal scores share one; none where the score has no better and worse), and ``above``: whether
+    that may be ranked (equal scores share one; none by a diagnostic, which is reported only), and ``above``: whether
     the interval overlaps that of the ranked system above. No system is left out: one without a score there has none.
     """
     scores = task_scores(board, systems, place, card)
     chosen = _overall(board, systems, place, card) if task == OVERALL else scores[task]
     table = systems.join(chosen).join(pd.DataFrame({name: scores[name]["score"] for name in TASKS}))
     table = table.sort_values(["score", "label"], ascending=[card.direction == "lower", True], na_position="last")
-    eligible = (table["state"] == "") & table["score"].notna() & (card.direction != "neutral")
+    eligible = (table["state"] == "") & table["score"].notna() & (card.kind == "score")
     ranked = table.loc[eligible, "score"].rank(method="min", ascending=card.direction == "lower")
     table["rank"] = ranked.reindex(table.index)
     table["above"] = pd.Series(_overlaps(table[eligible]), index=table.index[eligible], dtype="object")

@@ -150,12 +150,13 @@ def _profile(view: _View) -> str:
 def _best(view: _View) -> None:
     st.subheader("Best system for each language")
     fair = view.scores[view.scores["id"].map(view.systems["state"]) == ""]
-    up = view.card.direction != "lower"
-    if fair.empty or view.card.direction == "neutral":
-        st.caption("There is no best: no complete result, or a score that has no better and worse.")
+    if fair.empty or view.card.kind == "diagnostic":
+        st.caption(
+            "There is no best here: there is no complete result, or the score is a diagnostic, which ranks nothing."
+        )
         return
     rows: list[dict[str, Any]] = []
-    for code, group in fair.sort_values("score", ascending=not up).groupby("code", sort=False):
+    for code, group in fair.sort_values("score", ascending=view.card.direction == "lower").groupby("code", sort=False):
         best, second = group.iloc[0], group.iloc[1] if len(group) > 1 else None
         row = {"code": code, "Best system": best["label"], view.card.title: best["score"]}
         row |= {"95% interval": interval(best["low"], best["high"])}

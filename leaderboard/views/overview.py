@@ -100,15 +100,15 @@ def _explain(choice: Choice, place: Place) -> None:
         said.append("Over all tasks: the plain mean of the task scores.")
     if choice.task == OVERALL and place.level != "all":
         said.append("Here that mean has no interval; pick one task to see intervals.")
-    if choice.card.direction == "neutral":
-        said.append("It has no better and worse, so nothing is ranked by it.")
+    if choice.card.kind == "diagnostic":
+        said.append("It is a diagnostic: reported, and nothing is ranked by it.")
     st.caption(" ".join(said))
 
 
 def _counts(ranked: Frame, shown: Frame, others: Frame) -> None:
     references = int((shown["state"] == "reference").sum())
     hidden = len(ranked) - len(shown) - len(others)
-    parts = [f"{len(shown) - references} ranked", f"{references} for reference", f"{len(others)} not ranked"]
+    parts = [f"{len(shown) - references} complete", f"{references} for reference", f"{len(others)} below, not ranked"]
     st.caption(" · ".join([*parts, *([f"{hidden} hidden by filters"] if hidden else [])]))
 
 
@@ -130,7 +130,7 @@ def _table_and_chart(shown: Frame, choice: Choice, columns: list[str]) -> None:
                 query_params=chosen,
             )
     with right:
-        drawn = shown.head(_IN_CHART).assign(mark=shown["state"].map({"": "ranked", "reference": "reference"}))
+        drawn = shown.head(_IN_CHART).assign(mark=shown["state"].map({"": "complete", "reference": "reference"}))
         if len(shown) > _IN_CHART:
             st.caption(f"The first {_IN_CHART} of {len(shown)}")
         title = f"{choice.card.title} with 95% interval" if drawn["low"].notna().any() else choice.card.title

@@ -137,7 +137,10 @@ def read_result(path: Path) -> Result:
 
 
 def write_result(result: Result, path: Path) -> None:
-    """Write the result as JSON, whole or not at all."""
+    """Write the result as JSON, a row of the score table to a line, whole or not at all."""
+    plain = result.model_dump(mode="json")
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in plain.pop("rows"))
+    head = json.dumps(plain, ensure_ascii=False, indent=1).removesuffix("\n}")
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    partial.write_text(f'{head},\n "rows": [\n{rows}\n ]\n}}\n', encoding="utf-8")
     partial.replace(path)

@@ -138,17 +138,15 @@ def _scores(sums: Array) -> Array:
     of = {name: sums[:, place] for place, name in enumerate(_SUMMED)}
     scores = {name: _ratio(of[name], of["samples"]) for name in _MEANS}
     scores["lf1_nonempty"] = _ratio(of["lf1_nonempty"], of["nonempty"])
-    # Without any item to find and none found nothing was missed or made up: the micro scores are then undefined.
-    scores["micro_precision"] = _ratio(of["true_positives"], of["predicted"], empty=(of["gold"] == 0))
-    scores["micro_recall"] = _ratio(of["true_positives"], of["gold"], empty=(of["predicted"] == 0))
+    scores["micro_precision"] = _ratio(of["true_positives"], of["predicted"])
+    scores["micro_recall"] = _ratio(of["true_positives"], of["gold"])
     scores["micro_f1"] = _ratio(2 * of["true_positives"], of["predicted"] + of["gold"])
     return np.stack([scores[name] for name in SCORES])
 
 
-def _ratio(numerator: Array, denominator: Array, empty: NDArray[np.bool_] | None = None) -> Array:
-    """100 x numerator / denominator; where the denominator is 0: NaN, or 0 where ``empty`` says it is not empty."""
-    fill = np.full_like(numerator, np.nan) if empty is None else np.where(empty, np.nan, 0.0)
-    return np.divide(100.0 * numerator, denominator, out=fill, where=denominator > 0)
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    """100 x numerator / denominator, undefined (NaN) where the denominator is 0."""
+    return np.divide(100.0 * numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)
 
 
 def _task_rows(
