@@ -12,10 +12,11 @@ import streamlit as st
 from exports import csv_text, json_text, latex_text
 from frames import Frame
 from look import task_title
-from metric_cards import MetricCard, metric_cards
 from ranking import OVERALL, Benchmark, Place, benchmarks, of_benchmark, places
 from reading import RATES, TASKS
 from table import Board, Found, Rejected, cache_file, find, folders_of_runs, read_board
+
+from massie.catalogue import MetricCard, metric_cards
 
 Thing = TypeVar("Thing")
 

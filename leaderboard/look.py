@@ -12,9 +12,10 @@ from typing import Any
 import altair as alt
 import streamlit as st
 from frames import Frame, pd
-from metric_cards import MetricCard
 from ranking import OVERALL
 from reading import TASKS
+
+from massie.catalogue import MetricCard
 
 _TASK_NAMES = {
     "NER": "named entity recognition",

@@ -9,11 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from frames import Frame, pd
-from metric_cards import MetricCard
 from reading import TASKS
 from table import Board
 
-from massie.catalogue import Language, language
+from massie.catalogue import Language, MetricCard, language
 from massie.types import UnknownNameError
 
 OVERALL = "All tasks"

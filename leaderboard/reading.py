@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from frames import Frame, pd
-from metric_cards import MetricCard, metric_cards
 
+from massie.catalogue import MetricCard, metric_cards
 from massie.results import Result, read_result
 from massie.types import ResultError
 

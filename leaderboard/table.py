@@ -6,13 +6,12 @@ score and count. What only one system's page needs (cells, options, environment)
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
 import stat
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -21,6 +20,7 @@ import platformdirs
 from frames import Frame, pd
 from reading import Found, Read, columns, read_one, rows_frame, systems_frame, visible
 
+from massie._collector import collector_paused
 from massie._content import content_folder
 from massie.results import RESULT
 
@@ -97,7 +97,7 @@ def read_board(files: Sequence[Found], rejected: Sequence[Rejected] = (), cache:
     A file that cannot be used is in ``rejected`` of the board, after those given.
     """
     known, rows = _stored(cache) if cache else ({}, rows_frame([]))
-    with _no_collecting():
+    with collector_paused():
         read = {file: known[file] if file in known else read_one(file) for file in files}
     if set(read) != set(known):
         kept = rows[rows["id"].isin({file.id for file in read if file in known})]
@@ -127,18 +127,6 @@ def _new_name(name: str, taken: Mapping[str, Found]) -> str:
     if name not in taken:
         return name
     return next(numbered for number in count(2) if (numbered := f"{name} ({number})") not in taken)
-
-
-@contextmanager
-def _no_collecting() -> Generator[None, None, None]:
-    """Without garbage collection, which takes half the time where millions of small objects are made and freed."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 # ---- The table in the user's cache

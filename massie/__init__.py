@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from massie.adapters import Adapter, load_adapter
     from massie.build import Benchmark, load_benchmark
     from massie.catalogue import Card, Catalogue
-    from massie.results import Result, Scores, read_result, score
+    from massie.results import Result, read_result
+    from massie.results.scores import Scores, score
     from massie.scoring import lf1
     from massie.types import (
         Instance,
@@ -49,7 +50,7 @@ _PLACES = {
     "Role": "massie.types",
     "Sample": "massie.types",
     "Schema": "massie.types",
-    "Scores": "massie.results",
+    "Scores": "massie.results.scores",
     "Split": "massie.types",
     "SystemCard": "massie.types",
     "Task": "massie.types",
@@ -59,7 +60,7 @@ _PLACES = {
     "load_adapter": "massie.adapters",
     "load_benchmark": "massie.build",
     "read_result": "massie.results",
-    "score": "massie.results",
+    "score": "massie.results.scores",
 }
 
 __all__ = [

@@ -19,9 +19,10 @@ from controls import (
 )
 from frames import Column, Frame, pd
 from look import heat, interval, interval_chart, is_dark, number, show
-from metric_cards import MetricCard
 from ranking import APART, OVERLAPS, Place, language_name, language_of, standings
 from table import Board
+
+from massie.catalogue import MetricCard
 
 _ORDERS = ("family", "name", "score")
 _AT_FIRST = 20

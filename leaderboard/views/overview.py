@@ -19,10 +19,11 @@ from controls import (
 )
 from frames import Frame, pd
 from look import interval, interval_chart, number, show, show_to_pick, task_columns
-from metric_cards import MetricCard
 from ranking import OVERALL, Place, standings
 from reading import TASKS
 from views import system
+
+from massie.catalogue import MetricCard
 
 _SIZES = {
     "under 1B": (0, 1e9),

@@ -6,21 +6,21 @@ import streamlit as st
 from controls import board
 from frames import pd
 from look import show
-from metric_cards import metric_cards
 from ranking import benchmarks, of_benchmark
 from table import RUNS, Board, folders_of_runs, short_path
 
+from massie.catalogue import metric_cards
+
 _SUBMIT = """
-1. Run a system on the whole benchmark, or score a file of predictions made elsewhere.
-2. Check the result and make its folder: everything is computed again from the predictions, and nothing secret may be
-   in it.
-3. Open a pull request that adds the folder under `runs/`.
+1. Run the system on all of a benchmark; the run's folder then holds `result.json` and `scores.parquet`.
+2. Score it once more from the stored predictions, and look at it here.
+3. Copy the two files to `runs/SYSTEM/BENCHMARK/` of the project, and open a pull request that adds that folder.
 
 Partial results and results of other samples (another manifest digest) are shown, but never ranked.
 """
-_COMMANDS = """massie run m-light --adapter ADAPTER --model MODEL
-massie submit RUN
-massie verify RUN"""
+_COMMANDS = """massie run m-light --data DIR --adapter my_system.py:MyAdapter
+massie score runs/local/my-system/m-light
+massie leaderboard --runs runs/local"""
 
 
 def page() -> None:

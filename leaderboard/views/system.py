@@ -9,10 +9,10 @@ import streamlit as st
 from controls import board, choose_benchmark, downloads, link_to_view, no_results, one_of
 from frames import Column, pd
 from look import bar_chart, interval, number, percent, show
-from metric_cards import metric_cards
 from ranking import OVERALL, Place, language_name, standings
 from reading import COUNTS, RATES, TASKS, one_sentence, visible
 
+from massie.catalogue import metric_cards
 from massie.results import Result, read_result
 from massie.types import ResultError, Task
 

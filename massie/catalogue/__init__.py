@@ -18,6 +18,7 @@ from massie.catalogue.cards import (
 )
 from massie.catalogue.catalogue import Catalogue
 from massie.catalogue.languages import Language, language, languages
+from massie.catalogue.metrics import MetricCard, metric_cards
 from massie.catalogue.yaml import Content, explain, read_yaml, validated
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Language",
     "Licence",
     "MadeSplits",
+    "MetricCard",
     "Source",
     "SourceFiles",
     "Status",
@@ -41,6 +43,7 @@ __all__ = [
     "explain",
     "language",
     "languages",
+    "metric_cards",
     "read_card",
     "read_yaml",
     "validated",

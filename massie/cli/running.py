@@ -18,7 +18,8 @@ from massie.build import Benchmark, load_benchmark
 from massie.catalogue import Catalogue, language
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.output import print_json, print_table, progress, warn
-from massie.results import RESULT, Result, finish_run, without_places
+from massie.results import RESULT, Result
+from massie.results.making import finish_run, without_places
 from massie.running import STORE, Settings, Store, lock_run, open_run, read_settings, slug
 from massie.running import run as run_adapter
 from massie.types import IncompleteRunError, Prediction, PredictionsError, RunError, Split, SystemCard

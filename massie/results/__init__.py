@@ -1,19 +1,8 @@
-"""Results: scores of a run at every level, and the files that hold them."""
+"""Results: the files that hold the scores of a run, and (``scores``, ``making``) how they come about.
 
-from massie.results.making import RESULT, finish_run, without_places
-from massie.results.schema import Result, Row, read_result, write_result
-from massie.results.scores import Scores, aggregate, diagnostics_rates, score
+What stands here is light to load, since the board reads results and nothing else.
+"""
 
-__all__ = [
-    "RESULT",
-    "Result",
-    "Row",
-    "Scores",
-    "aggregate",
-    "diagnostics_rates",
-    "finish_run",
-    "read_result",
-    "score",
-    "without_places",
-    "write_result",
-]
+from massie.results.schema import RESULT, Result, Row, read_result, write_result
+
+__all__ = ["RESULT", "Result", "Row", "read_result", "write_result"]

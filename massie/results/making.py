@@ -12,6 +12,7 @@ import pandas as pd
 from massie._version import __version__
 from massie.build import Benchmark
 from massie.results.schema import (
+    RESULT,
     BenchmarkReference,
     Coverage,
     IntervalValue,
@@ -25,7 +26,6 @@ from massie.running import STORE, Settings, Store
 from massie.scoring import REPLICATES, SEED, SampleScores, ScoreRow
 from massie.types import IncompleteRunError, RunError
 
-RESULT = "result.json"
 SCORES_TABLE = "scores.parquet"
 
 _LONGEST_NAME, _LONGEST_TEXT = 200, 4000

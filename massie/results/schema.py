@@ -13,6 +13,7 @@ from massie.adapters.lines import first_fault
 from massie.types import ResultError, Split, SystemCard, Task
 from massie.types.systems import Name, Text
 
+RESULT = "result.json"
 SCHEMA_VERSION = 1
 MAXIMAL_BYTES = 64 << 20
 

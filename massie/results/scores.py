@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from massie.build import Benchmark
 from massie.catalogue import language
 from massie.prompting import answer_of
-from massie.scoring import REPLICATES, SCORES, SEED, Interval, ScoredSample, ScoreRow, score_sample, totals
-from massie.types import Answer, IncompleteRunError, Prediction, PredictionsError, Task
+from massie.scoring import REPLICATES, SCORES, SEED, Interval, ScoredSample, ScoreRow, score_samples, totals
+from massie.types import Answer, IncompleteRunError, Prediction, PredictionsError, Sample, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def score(
     where samples are without an answer, unless ``partial`` is asked for.
     """
     answers = dict(_by_id(predictions))
-    scored = list(_scored(benchmark, answers, partial))
+    scored = score_samples(_answered(benchmark, answers, partial))
     if answers:
         raise PredictionsError(
             f"sample {next(iter(answers))!r} is not one of {benchmark.id}'s selection ({len(answers)} such)"
@@ -114,17 +114,15 @@ def _by_id(predictions: Iterable[Prediction]) -> Iterator[tuple[str, Prediction]
             yield prediction.sample_id, prediction
 
 
-def _scored(benchmark: Benchmark, answers: dict[str, Prediction], partial: bool) -> Iterator[ScoredSample]:
-    """The scores of every sample that has an answer; takes the answers that it uses."""
+def _answered(benchmark: Benchmark, answers: dict[str, Prediction], partial: bool) -> Iterator[tuple[Sample, Answer]]:
+    """Every sample that has an answer, with it; takes the answers that it uses."""
     missing: list[str] = []
     for sample in benchmark.iter_samples():
         prediction = answers.pop(sample.id, None)
         if prediction is None:
             missing.append(sample.id)
-            continue
-        answer: Answer = answer_of(prediction, sample.task)
-        scores = score_sample(sample.task, sample.schemas, sample.gold or (), answer, sample.text)
-        yield ScoredSample(sample.cell, sample.id, sample.instance_id, scores)
+        else:
+            yield sample, answer_of(prediction, sample.task)
     if missing and not partial:
         raise IncompleteRunError(
             f"{len(missing)} samples have no answer ({', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}); "

@@ -1,8 +1,8 @@
 """Scores: items, similarity, LF1 and its relatives, bootstrap, totals. Knows nothing of runs or files."""
 
-from massie.scoring.aggregation import DIAGNOSTICS, SCORES, Interval, ScoredSample, ScoreRow, totals
+from massie.scoring.aggregation import DIAGNOSTICS, SCORES, Interval, ScoreRow, totals
 from massie.scoring.bootstrap import REPLICATES, SEED
-from massie.scoring.samples import SampleScores, lf1, score_sample
+from massie.scoring.samples import SampleScores, ScoredSample, lf1, score_sample, score_samples
 
 __all__ = [
     "DIAGNOSTICS",
@@ -15,5 +15,6 @@ __all__ = [
     "ScoredSample",
     "lf1",
     "score_sample",
+    "score_samples",
     "totals",
 ]

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from math import isnan
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from massie.scoring.bootstrap import REPLICATES, SEED, intervals, replicate_sums
-from massie.scoring.samples import SampleScores
+from massie.scoring.samples import SampleScores, ScoredSample
 from massie.types import Cell, Task
 
 Array = NDArray[np.float64]
@@ -58,15 +56,6 @@ class ScoreRow:
     diagnostics: Mapping[str, int]
 
 
-class ScoredSample(NamedTuple):
-    """The scores of one sample with what is needed to aggregate them."""
-
-    cell: Cell
-    sample_id: str
-    instance_id: str
-    scores: SampleScores
-
-
 @dataclass(frozen=True, slots=True)
 class _CellTotals:
     cell: Cell
@@ -91,16 +80,14 @@ def totals(
     by_cell: dict[Cell, list[ScoredSample]] = defaultdict(list)
     for sample in scored:
         by_cell[sample.cell].append(sample)
-    with ThreadPoolExecutor() as pool:
-        jobs = [pool.submit(_cell_totals, cell, by_cell[cell], replicates, seed) for cell in sorted(by_cell)]
-        cells = [job.result() for job in jobs]
+    cells = [_cell_totals(cell, by_cell[cell], replicates, seed) for cell in sorted(by_cell)]
     rows = list(chain.from_iterable(_task_rows(task, cells, family, script) for task in Task))
     overall = _overall(cells)
     return [overall, *rows] if overall else rows
 
 
 def _cell_totals(cell: Cell, scored: Sequence[ScoredSample], replicates: int, seed: int) -> _CellTotals:
-    """The totals of a cell; the order of its samples does not matter, nor does the thread that computes them."""
+    """The totals of a cell; the order of its samples does not matter."""
     # Most samples of a cell have one of a few kinds of scores (all of them found, nothing to find and nothing found).
     kinds: dict[SampleScores, int] = {}
     kind_of = np.fromiter((kinds.setdefault(sample.scores, len(kinds)) for sample in scored), np.intp, len(scored))

@@ -6,9 +6,9 @@ find, nothing found). How often that kind is drawn is binomial, so it is drawn a
 only the other instances are drawn one by one: the same distribution for a fraction of the draws.
 
 The draws are made from the raw 64-bit output of PCG64, keyed by seed and cell, because only raw output is guaranteed to
-stay the same over NumPy versions. What is computed from it are sums, products and quotients of doubles, and the sums are
-exact (scores are multiples of 2**-32, see ``aggregation``), so no order of summing matters: one seed gives one interval
-on any machine and any number of threads.
+stay the same over NumPy versions. What is computed from it are sums, products and quotients of doubles, and the sums
+are exact (scores are multiples of 2**-32, see ``aggregation``), so no order of summing matters: one seed gives one
+interval on any machine and any number of threads.
 """
 
 from __future__ import annotations

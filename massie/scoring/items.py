@@ -24,8 +24,10 @@ Item = tuple[Direction, str] | tuple[Direction, str, str]
 
 def normalise(text: str) -> str:
     """Unicode NFC, runs of white space collapsed to one space, trimmed; case is kept."""
-    if not is_normalized("NFC", text):
+    if not text.isascii() and not is_normalized("NFC", text):
         text = normalize("NFC", text)
+    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text  # the only printable white space is the space itself
     if _INFORMATION_SEPARATORS.search(text):
         return " ".join(_WHITE_SPACE.split(text)).strip(" ")
     return " ".join(text.split())

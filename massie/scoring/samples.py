@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import fsum
 from typing import Any, NamedTuple
 
 from scipy.optimize import linear_sum_assignment
 
+from massie._collector import collector_paused
 from massie.scoring.items import Asked, Direction, Item, asked_of, gold_items, normalise, predicted_items
 from massie.scoring.similarity import Fields, similarities, similarity
-from massie.types import Answer, Record, Schema, Task
+from massie.types import Answer, Cell, Record, Sample, Schema, Task
 
 
 class SampleScores(NamedTuple):
@@ -68,6 +69,29 @@ def score_sample(
     if not predicted or not wanted:
         return _one_sided(asked, predicted, wanted, malformed, text, truncated)
     return _compare(asked, predicted, wanted, malformed, text, truncated)
+
+
+class ScoredSample(NamedTuple):
+    """The scores of one sample with what is needed to aggregate them."""
+
+    cell: Cell
+    sample_id: str
+    instance_id: str
+    scores: SampleScores
+
+
+def score_samples(answered: Iterable[tuple[Sample, Answer]]) -> list[ScoredSample]:
+    """Score answers to samples, whose gold must be there."""
+    with collector_paused():
+        return [
+            ScoredSample(
+                sample.cell,
+                sample.id,
+                sample.instance_id,
+                score_sample(sample.task, sample.schemas, sample.gold or (), answer, sample.text),
+            )
+            for sample, answer in answered
+        ]
 
 
 def lf1(gold: Sequence[Any], predicted: Sequence[Any], task: Task | str) -> float:
@@ -193,15 +217,22 @@ def _one_sided(
 
 def _by_schema(asked: Asked, best: _Best) -> float:
     """The paper's printed form: an F for each schema asked for, averaged; a schema without any items counts 1."""
-    values_of: dict[int, tuple[list[float], list[float]]] = {}
-    for place, items in enumerate((best.predicted, best.gold)):
-        for item, value in items.items():
-            if (schema := asked.directions.get(item[0])) is not None:
-                values_of.setdefault(schema, ([], []))[place].append(value)
-    by_schema = [
-        _f(*(fsum(values) / len(values) if values else 0.0 for values in sides)) for sides in values_of.values()
-    ]
-    return (fsum(by_schema) + asked.schemas - len(by_schema)) / asked.schemas if asked.schemas else 0.0
+    found: dict[int, list[float]] = {}
+    for item, value in best.predicted.items():
+        if (schema := asked.directions.get(item[0])) is not None:
+            found.setdefault(schema, []).append(value)
+    wanted: dict[int, list[float]] = {}
+    for item, value in best.gold.items():
+        if (schema := asked.directions.get(item[0])) is not None:
+            wanted.setdefault(schema, []).append(value)
+    # A schema with items on one side only counts 0; one without any counts 1.
+    scores = [_f(_mean(values), _mean(wanted[schema])) for schema, values in found.items() if schema in wanted]
+    without_items = asked.schemas - len(found.keys() | wanted.keys())
+    return (fsum(scores) + without_items) / asked.schemas if asked.schemas else 0.0
+
+
+def _mean(values: Collection[float]) -> float:
+    return fsum(values) / len(values)
 
 
 def _hallucinated(items: Collection[Item], text: str) -> int:

@@ -48,6 +48,10 @@ class Schema:
     description: str | None = None
     roles: tuple[Role, ...] = ()
 
+    def __hash__(self) -> int:
+        """Of the name alone: what schemas ask for is looked up for every sample."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:

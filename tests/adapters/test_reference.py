@@ -4,7 +4,7 @@ import pytest
 
 from massie.adapters import Prepared, load_adapter
 from massie.build import Benchmark
-from massie.results import Scores, score
+from massie.results.scores import Scores, score
 from massie.types import AdapterError, Sample
 
 

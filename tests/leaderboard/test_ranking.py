@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from frames import pd
-from metric_cards import metric_cards
 from ranking import OVERALL, Place, benchmarks, of_benchmark, places, standings
 from table import Board, find, read_board
+
+from massie.catalogue import metric_cards
 
 Publish = Callable[..., Path]
 

@@ -9,11 +9,11 @@ import pytest
 from frames import pd
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_cards import metric_cards
 from reading import RATES, TASKS, visible
 from table import Board, cache_file, find, read_board
 
-from massie.results import diagnostics_rates
+from massie.catalogue import metric_cards
+from massie.results.scores import diagnostics_rates
 
 Publish = Callable[..., Path]
 

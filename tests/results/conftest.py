@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from massie.build import Benchmark, load_benchmark
-from massie.results import Result, finish_run
+from massie.results import Result
+from massie.results.making import finish_run
 from massie.running import STORE, Settings, Store, open_run
 from massie.types import Prediction, SystemCard
 

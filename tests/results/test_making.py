@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from massie.build import Benchmark
-from massie.results import RESULT, Result, finish_run, read_result, without_places
-from massie.results.making import SCORES_TABLE
+from massie.results import RESULT, Result, read_result
+from massie.results.making import SCORES_TABLE, finish_run, without_places
 from massie.running import STORE, Settings, Store
 from massie.types import IncompleteRunError, Prediction, RunError, Usage
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from massie.build import Benchmark
-from massie.results import Scores, diagnostics_rates, score
+from massie.results.scores import Scores, diagnostics_rates, score
 from massie.types import IncompleteRunError, Prediction, PredictionsError, Task, record_as_json
 
 

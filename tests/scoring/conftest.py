@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import pytest
 
-from massie._content import content_folder
 from massie.prompting import parse_answer
 from massie.scoring import score_sample
 from massie.types import Answer, Argument, Event, Mention, Record, Relation, Role, Schema, Span, Task
@@ -39,12 +38,6 @@ class Scorer(Protocol):
 def naive() -> ModuleType:
     """The reference written from the specification alone."""
     return module_at(Path(__file__).with_name("naive.py"))
-
-
-@pytest.fixture(scope="session")
-def metric_cards() -> dict[str, Any]:
-    """The metric cards by name, as the board reads them."""
-    return module_at(content_folder("leaderboard") / "metric_cards.py").metric_cards()
 
 
 @pytest.fixture(scope="session")

@@ -165,14 +165,14 @@ def test_micro_scores_without_any_item_are_undefined() -> None:
     assert {scores[name] for name in ("micro_precision", "micro_recall", "micro_f1")} == {NONE}
 
 
-def test_micro_precision_of_no_prediction_is_0_where_there_is_gold() -> None:
+def test_micro_precision_of_no_prediction_is_undefined() -> None:
     scores = row(table(cell_of(counts={"gold": 2})), "cell", "one/swa").scores
-    assert [scores[f"micro_{name}"].value for name in ("precision", "recall", "f1")] == [0.0, 0.0, 0.0]
+    assert [scores[f"micro_{name}"].value for name in ("precision", "recall", "f1")] == [None, 0.0, 0.0]
 
 
-def test_micro_recall_is_0_where_all_is_made_up() -> None:
+def test_micro_recall_is_undefined_where_there_is_no_gold() -> None:
     scores = row(table(cell_of(counts={"predicted": 2})), "cell", "one/swa").scores
-    assert [scores[f"micro_{name}"].value for name in ("precision", "recall", "f1")] == [0.0, 0.0, 0.0]
+    assert [scores[f"micro_{name}"].value for name in ("precision", "recall", "f1")] == [0.0, None, 0.0]
 
 
 def test_lf1_with_gold_looks_at_samples_with_gold_alone() -> None:

@@ -1,4 +1,4 @@
-"""The metric cards of ``metrics/``: the board's column titles and help come from them."""
+"""The metric cards of ``metrics/``: what each score means; the board's column titles and help come from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 from typing import Literal
 
 from massie._content import content_folder
-from massie.catalogue import Content, read_yaml, validated
+from massie.catalogue.yaml import Content, read_yaml, validated
 
 _NOT_CARDS = {"vectors.yaml"}
 
