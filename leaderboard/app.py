@@ -28,7 +28,7 @@ st.set_page_config(
 )
 chosen = st.navigation(
     [
-        st.Page(overview.page, title="Overview", url_path="overview", default=True),
+        st.Page(overview.page, title="Overview", default=True),
         st.Page(languages.page, title="Languages", url_path="languages"),
         system.as_page(),
         st.Page(status.page, title="Status", url_path="status"),
