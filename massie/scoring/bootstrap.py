@@ -60,7 +60,7 @@ def _most_frequent(sums: Array) -> tuple[Array, Array]:
 def _uniform(generator: np.random.PCG64, number: int) -> Array:
     """Numbers in [0, 1), each the upper 32 bits of a raw word: their product with a cell's size is exact."""
     words: NDArray[np.uint64] = np.asarray(generator.random_raw(number), dtype="<u8")
-    return np.multiply(words.view("<u4")[1::2], 2.0**-32)  # a view of the upper halves: shifting takes six times as long
+    return np.multiply(words.view("<u4")[1::2], 2.0**-32)  # a view: shifting takes six times as long
 
 
 def _binomial(uniform: Array, total: int, chosen: int) -> Integers:
