@@ -13,10 +13,11 @@ from exports import csv_text, json_text, latex_text
 from frames import Frame
 from look import task_title
 from ranking import OVERALL, Benchmark, Place, benchmarks, of_benchmark, places
-from reading import RATES, TASKS
+from reading import TASKS
 from table import Board, Found, Rejected, cache_file, find, folders_of_runs, read_board
 
 from massie.catalogue import MetricCard, metric_cards
+from massie.results import RATES
 
 Thing = TypeVar("Thing")
 

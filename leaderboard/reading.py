@@ -14,7 +14,7 @@ from typing import Any
 from frames import Frame, pd
 
 from massie.catalogue import MetricCard, metric_cards
-from massie.results import Result, read_result
+from massie.results import RATES, Result, rates, read_result
 from massie.types import ResultError
 
 LEVELS = ("overall", "task", "language", "family", "script")
@@ -23,14 +23,6 @@ COUNTS = (
     "invalid", "repairable", "truncated", "malformed", "off_schema", "hallucinated", "predicted", "gold", "boundary",
     "type", "both", "spurious", "missed", "empty_predictions", "empty_gold",
 )  # fmt: skip
-# Each rate of the diagnostics: what is counted, and out of what (the second count is taken off the first).
-RATES = {
-    "invalid_rate": ("invalid", "samples", None),
-    "malformed_rate": ("malformed", "predicted", None),
-    "off_schema_rate": ("off_schema", "predicted", "malformed"),
-    "hallucination_rate": ("hallucinated", "predicted", "malformed"),
-    "empty_rate": ("empty_predictions", "samples", None),
-}
 _LARGEST = 2**53  # beyond it a count is none, and a double would not hold it
 _JOINERS = {"\u200c", "\u200d"}  # invisible, but letters of several scripts need them
 
@@ -99,7 +91,7 @@ def _system(result: Result, file: Found) -> dict[str, Any]:
     system, benchmark = result.system, result.benchmark
     parts = ("tasks", "languages", "datasets")
     limits = [f"{part}: {', '.join(getattr(benchmark, part))}" for part in parts if getattr(benchmark, part)]
-    limits += [f"at most {benchmark.limit} instances of a cell"] if benchmark.limit is not None else []
+    limits += [f"at most {benchmark.limit} samples of a cell"] if benchmark.limit is not None else []
     return {
         "id": file.id,
         "path": file.path,
@@ -124,7 +116,7 @@ def _system(result: Result, file: Found) -> dict[str, Any]:
 
 def _records(result: Result, identity: str) -> Iterator[tuple[Any, ...]]:
     """The rows of a result in the order of the columns; of rows with one level, task and key the first counts."""
-    scores, rates = _names("score"), _names("diagnostic")
+    scores, shares = _names("score"), _names("diagnostic")
     seen: set[tuple[str, str, str]] = set()
     for row in result.rows:
         place = (row.level, str(row.task or ""), visible(row.key))
@@ -136,15 +128,9 @@ def _records(result: Result, identity: str) -> Iterator[tuple[Any, ...]]:
             score = row.scores.get(name)
             values += [score.value, score.low, score.high] if score else [None, None, None]
         counts = {name: row.diagnostics.get(name, 0) for name in COUNTS} | {"samples": row.samples}
-        values += [_rate(counts, name) for name in rates]
+        found = rates(counts, row.samples)
+        values += [found[name] for name in shares]
         yield (identity, *place, row.instances, row.samples, *values, *(counts[name] for name in COUNTS))
-
-
-def _rate(counts: dict[str, int], name: str) -> float | None:
-    """A rate in percent; None where there is nothing to count."""
-    counted, total, less = RATES[name]
-    out_of = counts[total] - (counts[less] if less else 0)
-    return min(100.0, 100.0 * counts[counted] / out_of) if out_of > 0 else None
 
 
 def _names(kind: str) -> list[str]:

@@ -10,10 +10,10 @@ from controls import board, choose_benchmark, downloads, link_to_view, no_result
 from frames import Column, pd
 from look import bar_chart, interval, number, percent, show
 from ranking import OVERALL, Place, language_name, standings
-from reading import COUNTS, RATES, TASKS, one_sentence, visible
+from reading import COUNTS, TASKS, one_sentence, visible
 
 from massie.catalogue import metric_cards
-from massie.results import Result, read_result
+from massie.results import RATES, Result, read_result
 from massie.types import ResultError, Task
 
 _LEVELS = {

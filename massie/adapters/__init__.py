@@ -3,7 +3,7 @@
 from massie.adapters.checking import Finding, check_adapter
 from massie.adapters.contract import Adapter, Prepared
 from massie.adapters.lines import check_prediction, parse_prediction, read_predictions, sample_line
-from massie.adapters.loading import ADAPTERS, adapter_digest, load_adapter
+from massie.adapters.loading import ADAPTERS, adapter_digest, described, load_adapter, prepare
 
 __all__ = [
     "ADAPTERS",
@@ -13,8 +13,10 @@ __all__ = [
     "adapter_digest",
     "check_adapter",
     "check_prediction",
+    "described",
     "load_adapter",
     "parse_prediction",
+    "prepare",
     "read_predictions",
     "sample_line",
 ]

@@ -9,18 +9,20 @@ from typing import Any, Literal
 
 from massie.adapters.contract import Adapter, Prepared
 from massie.adapters.lines import check_prediction
-from massie.adapters.loading import told
+from massie.adapters.loading import described, prepare, told
 from massie.build import Benchmark
 from massie.prompting import answer_of
-from massie.types import AdapterError, MassieError, Prediction, PredictionsError, Sample, SystemCard, Task
+from massie.types import (
+    SPAN_KEYS,
+    AdapterError,
+    MassieError,
+    Prediction,
+    PredictionsError,
+    Sample,
+    Task,
+    record_fault,
+)
 
-_KEYS = {
-    Task.NER: ("entity", "entity_type"),
-    Task.SF: ("slot", "slot_type"),
-    Task.RE: ("head", "tail", "relation"),
-    Task.ED: ("event_trigger", "event_type"),
-    Task.EE: ("event_trigger", "event_type", "arguments"),
-}
 _SAMPLES_OF_TASK = 24
 _OFF_SCHEMA = "label that was not asked for"
 
@@ -36,9 +38,9 @@ class Finding:
 def check_adapter(adapter: Adapter, benchmark: Benchmark) -> Iterator[Finding]:
     """Check the contract on some samples of every task; the findings come as they are made."""
     try:
-        yield from _check_describe(adapter)
+        yield Finding("ok", f"describe() names the system {described(adapter, 'the adapter').name!r}")
         if isinstance(adapter, Prepared):
-            adapter.prepare(benchmark)
+            prepare(adapter, benchmark)
             yield Finding("ok", "prepare(benchmark) was called")
         if _predicted(adapter, []):
             yield Finding("problem", "predict([]) answers something that was not asked")
@@ -50,14 +52,6 @@ def check_adapter(adapter: Adapter, benchmark: Benchmark) -> Iterator[Finding]:
         yield Finding("problem", str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the adapter may raise anything)
         yield Finding("problem", f"the adapter raises {told(error)}")
-
-
-def _check_describe(adapter: Adapter) -> Iterator[Finding]:
-    card: Any = adapter.describe()
-    if isinstance(card, SystemCard):
-        yield Finding("ok", f"describe() names the system {card.name!r}")
-    else:
-        yield Finding("problem", f"describe() returns {type(card).__name__}, not a massie.SystemCard")
 
 
 def _predicted(adapter: Adapter, samples: Sequence[Sample]) -> list[Prediction]:
@@ -117,7 +111,7 @@ def _check_answers(task: Task, samples: dict[str, Sample], answers: Iterable[Pre
             "remark" if kind == _OFF_SCHEMA else "problem", f"{task}: {kind}: {example[kind]} ({number} such)"
         )
     if not counts:
-        yield Finding("ok", f"{task}: all records have the keys {', '.join(_KEYS[task])}")
+        yield Finding("ok", f"{task}: all records are well formed and of labels that were asked for")
 
 
 def _faults(task: Task, sample: Sample | None, answer: Prediction) -> Iterator[tuple[str, str]]:
@@ -136,13 +130,9 @@ def _faults(task: Task, sample: Sample | None, answer: Prediction) -> Iterator[t
         yield "invalid structure", f"{answer.sample_id}: no JSON answer in {str(answer.output)[:80]!r}"
         return
     asked = {schema.name.casefold() for schema in sample.schemas}
-    label_key = "relation" if task is Task.RE else _KEYS[task][1]
+    label_key = "relation" if task is Task.RE else SPAN_KEYS[task][1]
     for record in records:
-        if not _has_keys(record, task):
-            yield "malformed record", f"{answer.sample_id}: {str(record)[:80]} lacks one of {', '.join(_KEYS[task])}"
-        elif str(record[label_key]).casefold() not in asked:
-            yield _OFF_SCHEMA, f"{answer.sample_id}: {str(record[label_key])[:80]!r}"
-
-
-def _has_keys(record: Any, task: Task) -> bool:
-    return isinstance(record, dict) and all(key in record for key in _KEYS[task])
+        if fault := record_fault(record, task):
+            yield "malformed record", f"{answer.sample_id}: {fault}"
+        elif " ".join(record[label_key].split()).casefold() not in asked:
+            yield _OFF_SCHEMA, f"{answer.sample_id}: {record[label_key][:80]!r}"

@@ -15,7 +15,7 @@ from typing import Any
 
 from massie.build import Benchmark
 from massie.catalogue import language
-from massie.types import Event, Prediction, Relation, Sample, Span, Split, SystemCard, Task
+from massie.types import SPAN_KEYS, AdapterError, Event, Prediction, Relation, Sample, Span, Split, SystemCard, Task
 
 _Key = tuple[Task, str]
 _PREFIX = 2
@@ -75,7 +75,7 @@ class Lexicon:
     """Answers with the surface forms of the train split."""
 
     def __init__(self) -> None:
-        self._memory: dict[_Key, _Memory] = {}
+        self._memory: dict[_Key, _Memory] | None = None
 
     def describe(self) -> SystemCard:
         """The card of the baseline."""
@@ -87,16 +87,19 @@ class Lexicon:
 
     def prepare(self, benchmark: Benchmark) -> None:
         """Memorise the train split (of the cells that are looked at, in all their datasets' languages)."""
-        self._memory = {}
+        memories: dict[_Key, _Memory] = {}
         wanted = {(cell.task, cell.dataset) for cell in benchmark.cells()}
         for cell in benchmark.cells(Split.TRAIN, whole=True):
             if (cell.task, cell.dataset) in wanted:
-                memory = self._memory.setdefault((cell.task, cell.dataset), _Memory())
+                memory = memories.setdefault((cell.task, cell.dataset), _Memory())
                 for instance in benchmark.cell_data(cell, Split.TRAIN).instances:
                     _memorise(instance.records, memory)
+        self._memory = memories
 
     def predict(self, samples: Sequence[Sample]) -> Iterator[Prediction]:
         """Those records whose forms occur in the text and whose labels are asked for."""
+        if self._memory is None:
+            raise AdapterError("the adapter 'lexicon' needs the benchmark: call prepare(benchmark) before predict")
         for sample in samples:
             memory = self._memory.get((sample.task, sample.dataset))
             yield Prediction(sample.id, records=list(_recalled(sample, memory)) if memory else [])
@@ -130,16 +133,10 @@ def _recalled(sample: Sample, memory: _Memory) -> Iterator[dict[str, Any]]:
         label = memory.spans.label(form)
         if label not in asked:
             continue
-        if sample.task is Task.NER:
-            yield {"entity": form, "entity_type": label}
-        elif sample.task is Task.SF:
-            yield {"slot": form, "slot_type": label}
-        elif sample.task is Task.ED:
-            yield {"event_trigger": form, "event_type": label}
-        else:
+        span_key, label_key = SPAN_KEYS[sample.task]
+        record: dict[str, Any] = {span_key: form, label_key: label}
+        if sample.task is Task.EE:
             known = memory.arguments[label]
-            arguments = [
-                {"role": known.label(found), "argument": found}
-                for found in dict.fromkeys(known.found(sample.text, spaces))
-            ]
-            yield {"event_trigger": form, "event_type": label, "arguments": arguments}
+            found = dict.fromkeys(known.found(sample.text, spaces))
+            record["arguments"] = [{"role": known.label(argument), "argument": argument} for argument in found]
+        yield record

@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from massie.catalogue import first_fault
 from massie.types import Prediction, PredictionsError, Sample, Usage
 
 MAXIMAL_LINE = 64 << 20
@@ -94,23 +95,6 @@ def check_prediction(prediction: Prediction) -> None:
         )
     except ValidationError as error:
         raise PredictionsError(f"the prediction breaks the contract: {first_fault(error)}") from error
-
-
-def first_fault(error: ValidationError) -> str:
-    """The first fault of what a stranger sent, in one printable line of bounded length: the field, what is wrong."""
-    faults = error.errors(include_url=False)
-    fault = faults[0]
-    field = ".".join(str(part) for part in fault["loc"])
-    what = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        what = "unknown key; remove it or check its spelling"
-    elif fault["type"] == "missing":
-        what = "this key is missing"
-    elif field and isinstance(fault["input"], (str, float)):
-        what += f" (got {fault['input']!r:.80})"
-    more = f" ({len(faults) - 1} more faults)" if len(faults) > 1 else ""
-    line = f"{field[:200]}: {what[:300]}{more}" if field else what[:300] + more
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 
 
 def read_predictions(path: Path) -> Iterator[tuple[int, Prediction]]:

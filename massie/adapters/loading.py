@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from massie.adapters.contract import Adapter
+from massie.adapters.contract import Adapter, Prepared
+from massie.build import Benchmark
 from massie.catalogue import explain
-from massie.types import AdapterError, MassieError, UnknownNameError
+from massie.types import AdapterError, MassieError, SystemCard, UnknownNameError
 
 ADAPTERS = {
     "empty": "massie.adapters.reference:Empty",
@@ -58,6 +59,30 @@ def adapter_digest(name: str) -> str | None:
     place, _, _ = name.rpartition(":")
     path = Path(place)
     return sha256(path.read_bytes()).hexdigest() if place.endswith(".py") and path.is_file() else None
+
+
+def described(adapter: Adapter, name: str) -> SystemCard:
+    """The adapter's own card; raises AdapterError where ``describe`` raises or returns something else."""
+    try:
+        card: Any = adapter.describe()
+    except MassieError:
+        raise
+    except (Exception, SystemExit) as error:  # the adapter may raise anything
+        raise AdapterError(f"{name}: describe() raises {told(error)}") from error
+    if not isinstance(card, SystemCard):
+        raise AdapterError(f"{name}: describe() must return a massie.SystemCard, not {type(card).__name__}")
+    return card
+
+
+def prepare(adapter: Adapter, benchmark: Benchmark) -> None:
+    """Let an adapter that wants it see the benchmark; raises AdapterError where its ``prepare`` raises."""
+    if isinstance(adapter, Prepared):
+        try:
+            adapter.prepare(benchmark)
+        except MassieError:
+            raise
+        except (Exception, SystemExit) as error:  # the adapter may raise anything
+            raise AdapterError(f"the adapter's prepare(benchmark) raises {told(error)}") from error
 
 
 def _made(made: Any, options: Mapping[str, Any], name: str) -> Any:

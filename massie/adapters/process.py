@@ -31,6 +31,8 @@ class Process:
     def __init__(
         self, command: str, name: str | None = None, kind: str = "other", timeout: float | None = None
     ) -> None:
+        if not isinstance(command, str):  # pyright: ignore[reportUnnecessaryIsInstance] (options come from outside)
+            raise AdapterError(f"the adapter 'process': the option command is {command!r}, not a command line")
         self._arguments = shlex.split(command)
         if not self._arguments:
             raise AdapterError("the adapter 'process' needs a command: --option command='python my_system.py'")

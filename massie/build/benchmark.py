@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -25,10 +26,14 @@ from massie.types import (
     Task,
     UnknownNameError,
     record_as_json,
+    task_of,
 )
 
 if TYPE_CHECKING:
     from datasets import Dataset  # pyright: ignore[reportMissingTypeStubs]
+
+
+DATA = "MASSIE_DATA"
 
 
 @dataclass(frozen=True)
@@ -96,17 +101,20 @@ class Benchmark:
         limit: int | None = None,
         split: Split | str | None = None,
     ) -> Benchmark:
-        """The same benchmark seen in part.
+        """The same benchmark seen in part; what is not named stays as it is.
 
         Raises UnknownNameError for a name that the build does not have, and BuildError where the split has no sample
         of what is left.
         """
+        if limit is not None and limit < 1:
+            raise BuildError(f"the limit of samples of a cell must be at least 1, not {limit}")
         known = {entry.cell for entry in self.manifest.cells}
+        before = self.selection
         chosen = Selection(
-            tasks=tuple(_task(task) for task in tasks) if tasks else None,
-            languages=_known("language", languages, {cell.language for cell in known}),
-            datasets=_known("dataset", datasets, {cell.dataset for cell in known}),
-            limit=limit,
+            tasks=tuple(task_of(task) for task in tasks) if tasks else before.tasks,
+            languages=_known("language", languages, {cell.language for cell in known}) or before.languages,
+            datasets=_known("dataset", datasets, {cell.dataset for cell in known}) or before.datasets,
+            limit=before.limit if limit is None else limit,
         )
         part = replace(self, selection=chosen, split=self._split(split))
         if not part.cells():
@@ -141,7 +149,7 @@ class Benchmark:
         return ids[: self.selection.limit]
 
     def samples(self, split: Split | str | None = None) -> list[Sample]:
-        """The same as a list."""
+        """All of ``iter_samples`` as a list."""
         return list(self.iter_samples(split))
 
     def instances(self, split: Split | str | None = None) -> Iterator[tuple[Cell, Instance]]:
@@ -181,13 +189,6 @@ class Benchmark:
             raise UnknownNameError("split", str(split), map(str, Split)) from error
 
 
-def _task(name: Task | str) -> Task:
-    try:
-        return Task(name.upper())
-    except ValueError as error:
-        raise UnknownNameError("task", name, map(str, Task)) from error
-
-
 def _known(kind: str, names: Collection[str] | None, known: Collection[str]) -> tuple[str, ...] | None:
     """The names, checked; None where there are none."""
     for name in names or ():
@@ -215,6 +216,8 @@ def load_benchmark(
     definition = catalogue.benchmark(name)
     if language is not None:
         language_of(language)
+    if data is None and not definition.bundled:
+        data = os.environ.get(DATA) or None
     if data is not None:
         benchmark = Benchmark.open(Path(data))
         if benchmark.id != definition.id:

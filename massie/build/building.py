@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,7 +12,7 @@ from tempfile import mkdtemp
 from massie._collector import collector_paused
 from massie._version import __version__
 from massie.build.filters import decontaminate, deduplicate
-from massie.build.instances import Steps, by_split, instances_of
+from massie.build.instances import Steps, by_split, instances_of, splits_of
 from massie.build.manifest import (
     MANIFEST,
     CellEntry,
@@ -99,10 +100,13 @@ def build(
         if not collected.instances:
             reasons = list(dict.fromkeys(gap.reason for gap in collected.gaps))
             raise BuildError("\n".join(reasons[:3]) + (f"\n(and {len(reasons) - 3} more)" if len(reasons) > 3 else ""))
-        return _built(benchmark, cards, collected)
+        members = [catalogue.card(dataset) for dataset in catalogue.datasets_of(benchmark)]
+        return _built(benchmark, cards, collected, _whole([*cards, *members]))
 
 
-def _built(benchmark: BenchmarkDefinition, cards: Sequence[Card], collected: _Collected) -> Build:
+def _built(
+    benchmark: BenchmarkDefinition, cards: Sequence[Card], collected: _Collected, whole: dict[Split, int]
+) -> Build:
     """Steps 6 and 7 over all cells, then samples and manifest."""
     kept = decontaminate(deduplicate(collected.instances, collected.steps), collected.steps)
     schemas = {(card.id, task): card.schemas(task) for card in cards for task in card.tasks}
@@ -110,7 +114,19 @@ def _built(benchmark: BenchmarkDefinition, cards: Sequence[Card], collected: _Co
         (cell, split): cell_data(benchmark, cell, split, schemas[cell.dataset, cell.task], instances)
         for (cell, split), instances in sorted(kept.items())
     }
-    return Build(_manifest(benchmark, cards, schemas, cells, collected), cells)
+    return Build(_manifest(benchmark, cards, schemas, cells, collected, whole), cells)
+
+
+def _whole(cards: Iterable[Card]) -> dict[Split, int]:
+    """How many cells these cards have by split, whether their files are at hand or not."""
+    cells = {
+        (split, task, card.id, language)
+        for card in cards
+        for language, raw_split in card.raw_cells()
+        for split in splits_of(card, raw_split)
+        for task in card.tasks
+    }
+    return {split: number for split in Split if (number := sum(cell[0] is split for cell in cells))}
 
 
 def chosen_cards(
@@ -177,6 +193,7 @@ def _manifest(
     schemas: dict[tuple[str, Task], tuple[Schema, ...]],
     cells: dict[tuple[Cell, Split], CellData],
     collected: _Collected,
+    whole: dict[Split, int],
 ) -> Manifest:
     entries = [_cell_entry(data, collected.steps[key]) for key, data in cells.items()]
     used = {entry.dataset for entry in entries}
@@ -189,6 +206,7 @@ def _manifest(
         massie_version=__version__,
         datasets={card.id: _dataset_entry(card, schemas) for card in cards if card.id in used},
         cells=entries,
+        whole=whole,
         gaps=collected.gaps,
         digest=manifest_digest(
             benchmark.id, benchmark.version, benchmark.seed, benchmark.schemas_per_sample, benchmark.caps, entries
@@ -228,19 +246,27 @@ def _cell_entry(data: CellData, steps: Steps) -> CellEntry:
 
 
 def write_build(built: Build, folder: Path) -> None:
-    """Write a build to a folder, whole or not at all.
+    """Write a build to a folder that is new or empty, whole or not at all; raises BuildError where that cannot be."""
+    with new_folder(folder) as partial:
+        write_tables(built, partial)
 
-    Raises BuildError where the folder is not empty or cannot be written.
+
+@contextmanager
+def new_folder(folder: Path) -> Generator[Path]:
+    """A folder to fill, which takes the place of ``folder`` at the end, and goes where what fills it fails.
+
+    It is made at once, so that a build of hours does not end in a place that cannot be written. Raises BuildError
+    where the folder is not empty, is the current one, or cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BuildError(f"{folder}: is not an empty folder; name another with --out, or remove it first")
+    if folder.resolve() == Path.cwd():
+        raise BuildError(f"{folder}: is the current folder, which cannot be replaced; name a new one with --out")
     partial: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-        for data in built.cells.values():
-            write_cell(partial, data)
-        (partial / MANIFEST).write_text(built.manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        yield partial
         partial.chmod(0o755)
         partial.replace(folder)
     except OSError as error:
@@ -248,3 +274,10 @@ def write_build(built: Build, folder: Path) -> None:
     finally:
         if partial is not None and partial.exists():
             shutil.rmtree(partial)
+
+
+def write_tables(built: Build, folder: Path) -> None:
+    """Write the tables and the manifest of a build to a folder."""
+    for data in built.cells.values():
+        write_cell(folder, data)
+    (folder / MANIFEST).write_text(built.manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")

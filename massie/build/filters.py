@@ -19,16 +19,18 @@ def text_key(text: str) -> bytes:
 
 
 def deduplicate(cells: Cells, steps: AllSteps) -> dict[tuple[Cell, Split], list[Instance]]:
-    """Keep a train text once for each task: in the first dataset by id (where the paper took directory order)."""
-    seen: dict[Task, set[str]] = {task: set() for task in Task}
+    """Keep a train text in one dataset for each task: the first by id (where the paper took directory order).
+
+    The languages of one dataset keep what they share, each in a cell of its own; within a cell texts are merged
+    already, so that equal (text, schemas) entries stand once in every cell.
+    """
+    owner: dict[tuple[Task, str], str] = {}
     kept: dict[tuple[Cell, Split], list[Instance]] = {}
     for (cell, split), instances in sorted(cells.items()):
         if split is Split.TRAIN:
-            mine = seen[cell.task]
-            fresh = [instance for instance in instances if instance.text not in mine]
+            fresh = [one for one in instances if owner.setdefault((cell.task, one.text), cell.dataset) == cell.dataset]
             if gone := len(instances) - len(fresh):
-                steps[cell, split].dropped.add("train text that another dataset or language has", str(cell), gone)
-            mine.update(instance.text for instance in fresh)
+                steps[cell, split].dropped.add("train text that another dataset has", str(cell), gone)
             instances = fresh
         steps[cell, split].after("de-duplicate", instances)
         kept[cell, split] = instances

@@ -25,12 +25,18 @@ class Steps:
         self.records[step] = sum(len(instance.records) for instance in instances)
 
 
+def splits_of(card: Card, raw_split: str) -> list[Split]:
+    """The splits that the texts of a raw split go to."""
+    made = next((made for made in card.splits if made.of == raw_split), None)
+    return [Split(raw_split)] if made is None else [split for split in Split if split in made.shares]
+
+
 def by_split(card: Card, raw_split: str, texts: Iterable[RawText]) -> dict[Split, list[RawText]]:
     """The texts of a raw split by the split that they belong to; missing splits are made by the text's hash."""
     made = next((made for made in card.splits if made.of == raw_split), None)
     if made is None:
         return {Split(raw_split): list(texts)}
-    parts: dict[Split, list[RawText]] = {split: [] for split in Split if split in made.shares}
+    parts: dict[Split, list[RawText]] = {split: [] for split in splits_of(card, raw_split)}
     for text in texts:
         parts[_made_split(card.id, made, text.text)].append(text)
     return parts

@@ -90,7 +90,10 @@ class Gap(Content):
 
 
 class Manifest(Content):
-    """The manifest: benchmark and parameters, datasets, cells, gaps, and the digest over all of it that matters."""
+    """The manifest: benchmark and parameters, datasets, cells, gaps, and the digest over all of it that matters.
+
+    ``whole`` counts the cells that the whole benchmark has by its cards, built here or not.
+    """
 
     format: Literal[1] = FORMAT
     benchmark: str
@@ -98,10 +101,10 @@ class Manifest(Content):
     seed: int
     schemas_per_sample: int
     caps: dict[Split, Caps] | None
-    hard_negatives: str | None = None
     massie_version: str
     datasets: dict[str, DatasetEntry]
     cells: list[CellEntry]
+    whole: dict[Split, int] = {}
     gaps: list[Gap] = []
     digest: str
 

@@ -1,4 +1,5 @@
-"""The catalogue: dataset cards, languages and benchmark definitions, read from the content folder ``tasks/``."""
+"""The catalogue: dataset cards, languages and benchmark definitions and metric cards, read from ``tasks/`` and
+``metrics/``."""
 
 from massie.catalogue.benchmarks import BenchmarkDefinition, Caps
 from massie.catalogue.cards import (
@@ -19,7 +20,7 @@ from massie.catalogue.cards import (
 from massie.catalogue.catalogue import Catalogue
 from massie.catalogue.languages import Language, language, languages
 from massie.catalogue.metrics import MetricCard, metric_cards
-from massie.catalogue.yaml import Content, explain, read_yaml, validated
+from massie.catalogue.yaml import Content, explain, first_fault, read_yaml, validated
 
 __all__ = [
     "Access",
@@ -41,6 +42,7 @@ __all__ = [
     "Status",
     "TextRules",
     "explain",
+    "first_fault",
     "language",
     "languages",
     "metric_cards",

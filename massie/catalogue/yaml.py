@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from massie.types import ContentError
 
@@ -84,14 +85,27 @@ def validated(model: type[Model], data: Any, path: Path) -> Model:
 def explain(error: ValidationError, where: Path | str) -> str:
     """A validation error in MASSIE's words: one line for each fault, the field's path first."""
     lines: list[str] = []
-    for fault in error.errors(include_url=False, include_input=True)[:20]:
+    for fault in error.errors(include_url=False)[:20]:
         field = ".".join(str(part) for part in fault["loc"]) or "(the whole file)"
-        what = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            what = "unknown key; remove it or check its spelling"
-        elif fault["type"] == "missing":
-            what = "this key is missing"
-        elif not isinstance(fault["input"], (dict, list)):
-            what += f" (got {str(fault['input'])[:80]!r})"
-        lines.append(f"{where}: {field}: {what}")
+        lines.append(f"{where}: {field}: {_what(fault)}")
     return "\n".join(lines)
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault of what a stranger sent, in one printable line of bounded length: the field, what is wrong."""
+    faults = error.errors(include_url=False)
+    field = ".".join(str(part) for part in faults[0]["loc"])
+    more = f" ({len(faults) - 1} more faults)" if len(faults) > 1 else ""
+    line = (f"{field[:200]}: " if field else "") + _what(faults[0])[:400] + more
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
+
+
+def _what(fault: ErrorDetails) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "unknown key; remove it or check its spelling"
+    if fault["type"] == "missing":
+        return "this key is missing"
+    what = fault["msg"].removeprefix("Value error, ")
+    if fault["loc"] and not isinstance(fault["input"], (dict, list)):
+        what += f" (got {str(fault['input'])[:80]!r})"
+    return what

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from massie.build import Manifest, write_build
+from massie.build import Manifest, new_folder, write_tables
 from massie.build import build as build_benchmark
 from massie.catalogue import Catalogue
 from massie.cli.datasets import TASKS_OPTION
@@ -73,7 +73,9 @@ def fetch(
 @click.argument("benchmark")
 @click.option("--dataset", "datasets", multiple=True, help="Only this dataset; may be repeated.")
 @click.option("--language", "languages", multiple=True, help="Only this language (ISO 639-3); may be repeated.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to make; it must not exist.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The folder to make; it must be new or empty."
+)
 @MIRROR_OPTION
 @RAW_OPTION
 @TASKS_OPTION
@@ -100,18 +102,17 @@ def build(
     definition = catalogue.benchmark(benchmark)
     for dataset in datasets:
         catalogue.card(dataset)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BuildError(f"{out}: is not an empty folder; name another with --out, or remove it first")
-    with progress(f"building {benchmark}", quiet=as_json, unit="raw cells") as advance:
+    store = SourceStore.from_environment(mirror, raw)
+    with new_folder(out) as folder, progress(f"building {benchmark}", quiet=as_json, unit="raw cells") as advance:
         built = build_benchmark(
             definition,
             catalogue,
-            SourceStore.from_environment(mirror, raw),
+            store,
             datasets=list(datasets) or None,
             languages=list(languages) or None,
             progress=advance,
         )
-        write_build(built, out)
+        write_tables(built, folder)
     manifest = built.manifest
     if as_json:
         print_json(manifest.model_dump(mode="json"))

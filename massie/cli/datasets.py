@@ -9,7 +9,7 @@ import click
 
 from massie.catalogue import Access, Card, Catalogue, Status, language
 from massie.cli.output import console, print_json, print_table
-from massie.types import Split, Task, UnknownNameError
+from massie.types import Split, task_of
 
 TASKS_OPTION = click.option(
     "--tasks", "folders", multiple=True, type=click.Path(path_type=Path), help="A further folder with cards."
@@ -41,7 +41,7 @@ def datasets(
     """
     if context.invoked_subcommand:
         return
-    wanted = _task(task) if task else None
+    wanted = task_of(task) if task else None
     if code:
         language(code)
     cards = [
@@ -114,13 +114,6 @@ def show(dataset: str, folders: tuple[Path, ...], as_json: bool) -> None:
         ],
         right=(2, 3, 4),
     )
-
-
-def _task(name: str) -> Task:
-    try:
-        return Task(name.upper())
-    except ValueError as error:
-        raise UnknownNameError("task", name, map(str, Task)) from error
 
 
 def _languages(card: Card) -> str:

@@ -51,5 +51,7 @@ def leaderboard(folders: tuple[Path, ...], port: int, address: str, opens: bool)
 
 
 def _default_folders() -> list[Path]:
+    if named := os.environ.get("MASSIE_RUNS"):
+        return [Path(part) for part in named.split(os.pathsep) if part]
     here, checkout = Path("runs").resolve(), content_folder("runs").resolve()
     return [folder for folder in dict.fromkeys((checkout, here)) if folder.is_dir()]

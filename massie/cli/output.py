@@ -38,7 +38,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, rig
         table.add_column(header, justify="right" if place in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    console().print(table)
+    terminal = console()
+    with terminal.capture() as captured:
+        terminal.print(table)
+    click.echo(captured.get(), nl=False)
 
 
 @contextmanager
@@ -58,32 +61,48 @@ def _bar(title: str) -> Generator[Advance]:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(),
         TextColumn("{task.fields[words]}", markup=False),
     )
+    pace = _Pace()
     with Progress(*columns, console=console(error=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, words="")
+        task = bar.add_task(title, total=None, rate="", words="")
 
         def advance(done: int, total: int, words: str) -> None:
-            bar.update(task, completed=done, total=total, words=words)
+            bar.update(task, completed=done, total=total, rate=f"{pace.rate(done):,.0f}/s", words=words)
 
         yield advance
 
 
 def _lines(title: str, unit: str) -> Advance:
-    started = last = time.monotonic()
+    pace, last = _Pace(), time.monotonic()
 
     def advance(done: int, total: int, words: str) -> None:
         nonlocal last
-        now = time.monotonic()
+        rate, now = pace.rate(done), time.monotonic()
         if now - last < 10 and done < total:
             return
         last = now
-        rate = done / (now - started) if now > started else 0.0
-        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
+        left = f", {rate:,.0f}/s, {(total - done) / rate:.0f} s left" if rate and done < total else ""
         click.echo(f"{title}: {done} of {total} {unit}{left} {words}".rstrip(), err=True)
 
     return advance
+
+
+class _Pace:
+    """How fast something goes, from when it was first looked at: what was done before does not count."""
+
+    def __init__(self) -> None:
+        self._began: tuple[float, int] | None = None
+
+    def rate(self, done: int) -> float:
+        """What is done in a second; 0 where that cannot be told yet."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (now, done)
+        started, before = self._began
+        return (done - before) / (now - started) if now > started else 0.0
 
 
 def warn(message: str) -> None:

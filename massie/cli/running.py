@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -13,23 +14,23 @@ from typing import Any
 import click
 
 from massie._version import __version__
-from massie.adapters import Adapter, adapter_digest, load_adapter, read_predictions
+from massie.adapters import Adapter, adapter_digest, described, load_adapter, read_predictions
 from massie.build import Benchmark, load_benchmark
 from massie.catalogue import Catalogue, language
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.output import print_json, print_table, progress, warn
-from massie.results import RESULT, Result
-from massie.results.making import finish_run, without_places
+from massie.results import RESULT, Result, read_result
+from massie.results.making import finish_run, has_complete_result, without_places
 from massie.running import STORE, Settings, Store, lock_run, open_run, read_settings, slug
 from massie.running import run as run_adapter
 from massie.types import IncompleteRunError, Prediction, PredictionsError, RunError, Split, SystemCard
 
 RUNS = Path("runs/local")
+_SECRET = re.compile(r"api_?key|secret|password|passwd|credential|token$", re.IGNORECASE)
 
 DATA_OPTION = click.option(
     "--data",
     type=click.Path(path_type=Path),
-    envvar="MASSIE_DATA",
     help="The folder that massie build wrote (or set MASSIE_DATA); m-demo needs none.",
 )
 RUNS_OPTION = click.option(
@@ -98,9 +99,7 @@ def run(
         language(code)
     part = whole.select(tasks=tasks, languages=languages, datasets=datasets, limit=limit, split=split)
     adapter = load_adapter(adapter_name, parse_options(options))
-    system = adapter.describe()
-    if not isinstance(system, SystemCard):  # pyright: ignore[reportUnnecessaryIsInstance] (it is user code)
-        raise RunError(f"{adapter_name}: describe() must return a massie.SystemCard; see massie check-adapter")
+    system = described(adapter, adapter_name)
     folder = runs / slug(name or system.name) / _folder_name(part)
     settings = Settings(
         adapter=adapter_name,
@@ -112,13 +111,14 @@ def run(
         split=part.split,
         system=system,
         data=None if data is None else str(data.resolve()),
+        command=_command(),
         created=_now(),
         massie_version=__version__,
     )
     with lock_run(folder):
         open_run(folder, settings)
         failed = _answered(adapter, part, folder, title=f"{system.name} on {whole.id}", batch=batch, quiet=as_json)
-        _finish(folder, settings, part, partial=partial, as_json=as_json, failed=failed)
+        _finish(folder, settings, part, _command(), partial=partial, as_json=as_json, failed=failed)
 
 
 @click.command()
@@ -160,7 +160,15 @@ def score(
     if run_or_file.is_dir():
         folder, settings = run_or_file, read_settings(run_or_file)
         whole = _open(settings.benchmark, data or (Path(settings.data) if settings.data else None), folders)
-        part = whole.select(tasks=tasks, languages=languages, datasets=datasets, split=settings.split)
+        whole = whole.select(split=settings.split)
+        named = tasks or languages or datasets or not (folder / RESULT).exists()
+        part = (
+            whole.select(tasks=tasks, languages=languages, datasets=datasets)
+            if named
+            else _part_of_result(read_result(folder / RESULT), whole)
+        )
+        with lock_run(folder):
+            _finish(folder, settings, part, _command_of(folder, settings), partial=partial, as_json=as_json, failed={})
     elif not run_or_file.exists():
         raise RunError(f"{run_or_file}: there is no such run folder or predictions file")
     elif benchmark is None:
@@ -175,7 +183,18 @@ def score(
             open_run(folder, settings)
             with Store(folder / STORE) as store:
                 store.add_all(predictions)
-    _finish(folder, settings, part, partial=partial, as_json=as_json, failed={})
+            _finish(folder, settings, part, _command(), partial=partial, as_json=as_json, failed={})
+
+
+def _part_of_result(result: Result, whole: Benchmark) -> Benchmark:
+    """The part of a benchmark that a result is about."""
+    part = result.benchmark
+    return whole.select(tasks=part.tasks, languages=part.languages, datasets=part.datasets, limit=part.limit)
+
+
+def _command_of(folder: Path, settings: Settings) -> str:
+    """The command that made a run: what its result says, else its settings."""
+    return read_result(folder / RESULT).command if (folder / RESULT).exists() else settings.command
 
 
 def _answered(
@@ -213,6 +232,7 @@ def _settings_of_file(path: Path, name: str | None, benchmark: Benchmark, data: 
         split=benchmark.split,
         system=SystemCard(name=(name or path.stem)[:200]),
         data=None if data is None else str(data.resolve()),
+        command=_command(),
         created=_now(),
         massie_version=__version__,
     )
@@ -255,6 +275,11 @@ def _folder_name(benchmark: Benchmark) -> str:
     return benchmark.id if benchmark.split is Split.TEST else f"{benchmark.id}-{benchmark.split}"
 
 
+def _command() -> str:
+    """The command as others can repeat it, without places that only this machine has."""
+    return shlex.join(["massie", *map(without_places, sys.argv[1:])])
+
+
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -266,6 +291,11 @@ def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = option.partition("=")
         if not equals or not key.isidentifier():
             raise click.UsageError(f"--option {option!r}: must be KEY=VALUE")
+        if _SECRET.search(key):
+            raise click.UsageError(
+                f"--option {key}: options are written into the run and its result; let the adapter read secrets from "
+                "the environment"
+            )
         try:
             parsed[key] = json.loads(value)
         except ValueError:
@@ -274,7 +304,14 @@ def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _finish(
-    folder: Path, settings: Settings, part: Benchmark, *, partial: bool, as_json: bool, failed: dict[str, str]
+    folder: Path,
+    settings: Settings,
+    part: Benchmark,
+    command: str,
+    *,
+    partial: bool,
+    as_json: bool,
+    failed: dict[str, str],
 ) -> None:
     """Score, write the result, and print it; failed samples end the command with exit code 1."""
     if failed:
@@ -288,7 +325,6 @@ def _finish(
                 err=True,
             )
             sys.exit(1)
-    command = shlex.join(["massie", *map(without_places, sys.argv[1:])])
     result = finish_run(folder, settings, part, command, partial=partial)
     if as_json:
         print_json(result.model_dump(mode="json"))
@@ -315,9 +351,11 @@ def print_result(result: Result, folder: Path) -> None:
     if result.partial:
         coverage = result.coverage
         warn(f"partial: {coverage.samples} of {coverage.samples_of} samples; a partial result is never ranked")
+        if has_complete_result(folder):
+            warn("the run's complete result stays as it is; massie score with the run's folder shows it")
     click.echo(f"\nrun     {folder}")
     click.echo(f"result  {folder / RESULT}")
-    click.echo(f"board   massie leaderboard --runs {folder.parent.parent}")
+    click.echo(f"board   massie leaderboard --runs {shlex.quote(str(folder.parent.parent))}")
 
 
 def _shown(interval: Any) -> tuple[str, str]:

@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 from json_repair import repair_json
 
-from massie.types import Answer, Prediction, Task
+from massie.types import FLAT_TASKS, SPAN_KEYS, Answer, Prediction, Task
 
 _CLOSING_TAG = re.compile(r"</(?:think|thinking|reasoning|reflection|thought)>", re.IGNORECASE)
 _OPENING_TAG = re.compile(r"<(?:think|thinking|reasoning|reflection|thought)>", re.IGNORECASE)
-_OPENING_FENCE = re.compile(r"^\s*```[^`]*$")
+_OPENING_FENCE = re.compile(r"^[^`]*```[^`]*$")
 _CLOSING_FENCE = re.compile(r"^\s*```\s*$")
 
 # Longer answer texts are not shown to the repairer: its time grows with the square of the text (a second or two for
@@ -26,12 +26,6 @@ _REPAIR_UP_TO = 4_000
 
 # How the repairer fails on texts that it was not made for.
 _REPAIR_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-
-_SPAN_KEYS = {
-    Task.NER: ("entity", "entity_type"),
-    Task.SF: ("slot", "slot_type"),
-    Task.ED: ("event_trigger", "event_type"),
-}
 
 
 def answer_of(prediction: Prediction, task: Task, marker: str | None = None) -> Answer:
@@ -55,21 +49,24 @@ def answer_text(output: str, marker: str | None = None) -> str | None:
 
     Reasoning is cut away: everything up to the last closing reasoning tag, or up to the prompt's answer marker (its
     last occurrence). Of what is left: the content of the last fenced code block, else the text from the first bracket
-    to its balanced end. Reasoning that never ends holds no answer.
+    to its balanced end. Reasoning that begins before the first bracket and never ends holds no answer.
     """
     if marker is not None:
         _, found, output = output.rpartition(marker)
         if not found:
             return None
     output = _CLOSING_TAG.split(output)[-1]
-    if _OPENING_TAG.search(output):
+    if _OPENING_TAG.search(output.partition("[")[0].partition("{")[0]):
         return None
     block = _last_block(output)
     return block if block is not None else _balanced(output)
 
 
 def _last_block(text: str) -> str | None:
-    """The content of the last fenced code block, or None; fences stand on lines of their own."""
+    """The content of the last fenced code block, or None.
+
+    A fence opens at the end of a line (words may stand before it) and closes on a line of its own.
+    """
     if "```" not in text:
         return None
     block: str | None = None
@@ -132,8 +129,8 @@ def _shaped(value: Any, task: Task) -> Sequence[Any] | None:
     """A list of records; for the flat tasks also ``{type: [span, …]}``, spelled out as records."""
     if isinstance(value, list):
         return value  # pyright: ignore[reportUnknownVariableType] (entries are checked one by one when scored)
-    if isinstance(value, dict) and task in _SPAN_KEYS:
-        span_key, label_key = _SPAN_KEYS[task]
+    if isinstance(value, dict) and task in FLAT_TASKS:
+        span_key, label_key = SPAN_KEYS[task]
         records: list[Any] = []
         for label, spans in value.items():  # pyright: ignore[reportUnknownVariableType]
             if isinstance(spans, list):

@@ -3,6 +3,6 @@
 What stands here is light to load, since the board reads results and nothing else.
 """
 
-from massie.results.schema import RESULT, Result, Row, read_result, write_result
+from massie.results.schema import RATES, RESULT, Result, Row, rates, read_result, write_result
 
-__all__ = ["RESULT", "Result", "Row", "read_result", "write_result"]
+__all__ = ["RATES", "RESULT", "Result", "Row", "rates", "read_result", "write_result"]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from massie._version import __version__
 from massie.build import Benchmark
+from massie.prompting import load_prompt, prompt_ids
 from massie.results.schema import (
     RESULT,
     BenchmarkReference,
@@ -19,6 +20,7 @@ from massie.results.schema import (
     Result,
     Row,
     UsageTotals,
+    read_result,
     write_result,
 )
 from massie.results.scores import Scores, score
@@ -39,13 +41,15 @@ def finish_run(
     """Score a run from its stored predictions and write ``result.json`` and the scores of its samples.
 
     Raises IncompleteRunError where samples have no answer, unless ``partial`` is asked for; such a result, and one of
-    a part of the benchmark, is marked partial and never ranks.
+    a part of the benchmark, is marked partial, never ranks, and never takes the place of a complete one.
     """
     if benchmark.digest != settings.manifest_digest:
         raise RunError(
             f"{folder}: the run is of another build ({settings.manifest_digest[:12]}) than this one "
             f"({benchmark.digest[:12]}); name the run's own build with --data"
         )
+    if not (folder / STORE).exists():
+        raise IncompleteRunError(f"{folder}: the run has no answers yet; there is nothing to score")
     wanted = {sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell)}
     with Store(folder / STORE) as store:
         failed = {sample_id: error for sample_id, error in store.failed().items() if sample_id in wanted}
@@ -56,7 +60,8 @@ def finish_run(
                 "same command again to answer them, or add --partial for scores that never rank"
             )
         usage = store.usage()
-        scores = score(benchmark, (one for one in store.predictions() if one.sample_id in wanted), partial=partial)
+        predictions = (one for one in store.predictions() if one.sample_id in wanted)
+        scores = score(benchmark, predictions, partial=partial, marker=_marker(settings.system.prompt))
     if not scores.samples:
         raise IncompleteRunError(f"{folder}: no sample has an answer yet; there is nothing to score")
     coverage = _coverage(benchmark, scores, len(failed))
@@ -77,6 +82,8 @@ def finish_run(
         ),
         rows=[_row(row) for row in scores.rows],
     )
+    if result.partial and has_complete_result(folder):
+        return result
     try:
         scores_table(scores).to_parquet(folder / f"{SCORES_TABLE}.partial", compression="zstd", index=False)
         (folder / f"{SCORES_TABLE}.partial").replace(folder / SCORES_TABLE)
@@ -87,6 +94,16 @@ def finish_run(
             f"massie score {folder}"
         ) from error
     return result
+
+
+def has_complete_result(folder: Path) -> bool:
+    """Whether a run has a result that covers the whole of its build."""
+    return (folder / RESULT).exists() and not read_result(folder / RESULT).partial
+
+
+def _marker(prompt: str | None) -> str | None:
+    """What a system's prompt lets stand before the answer, where it is one of the project's prompts."""
+    return load_prompt(prompt).answer_marker if prompt is not None and prompt in prompt_ids() else None
 
 
 def without_places(text: str) -> str:
@@ -122,7 +139,7 @@ def _coverage(benchmark: Benchmark, scores: Scores, failed: int) -> Coverage:
     whole = benchmark.manifest.cells_of(benchmark.split)
     return Coverage(
         cells=len({sample.cell for sample in scores.samples}),
-        cells_of=len(whole),
+        cells_of=max(len(whole), benchmark.manifest.whole.get(benchmark.split, 0)),
         samples=len(scores.samples),
         samples_of=sum(entry.samples for entry in whole),
         failed=failed,

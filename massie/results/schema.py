@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from massie.adapters.lines import first_fault
+from massie.catalogue import first_fault
 from massie.types import ResultError, Split, SystemCard, Task
 from massie.types.systems import Name, Text
 
@@ -40,7 +40,10 @@ class BenchmarkReference(Plain):
 
 
 class Coverage(Plain):
-    """How much of the benchmark's split the result covers."""
+    """How much of the benchmark's split the result covers.
+
+    ``cells_of`` counts the cells of the whole benchmark, built or not, ``samples_of`` the samples of the build.
+    """
 
     cells: int
     cells_of: int
@@ -67,6 +70,26 @@ class Row(Plain):
     samples: int = Field(ge=0)
     scores: dict[Name, IntervalValue]
     diagnostics: dict[Name, int]
+
+
+RATES = {
+    "invalid_rate": ("invalid", "samples", None),
+    "malformed_rate": ("malformed", "predicted", None),
+    "off_schema_rate": ("off_schema", "predicted", "malformed"),
+    "hallucination_rate": ("hallucinated", "predicted", "malformed"),
+    "empty_rate": ("empty_predictions", "samples", None),
+}
+"""The diagnostics as rates (``metrics/``): what is counted, out of what, and what is taken off that."""
+
+
+def rates(counts: Mapping[str, int], samples: int) -> dict[str, float | None]:
+    """The diagnostics of a row as rates in percent; None where there is nothing to count."""
+    of = {**counts, "samples": samples}
+    found: dict[str, float | None] = {}
+    for name, (counted, total, less) in RATES.items():
+        out_of = of.get(total, 0) - (of.get(less, 0) if less else 0)
+        found[name] = min(100.0, 100 * of.get(counted, 0) / out_of) if out_of > 0 else None
+    return found
 
 
 class UsageTotals(Plain):

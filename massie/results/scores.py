@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from massie.build import Benchmark
 from massie.catalogue import language
 from massie.prompting import answer_of
 from massie.scoring import REPLICATES, SCORES, SEED, Interval, ScoredSample, ScoreRow, score_samples, totals
-from massie.types import Answer, IncompleteRunError, Prediction, PredictionsError, Sample, Task
+from massie.types import Answer, IncompleteRunError, Prediction, PredictionsError, Sample, Task, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ class Scores:
         """
         level = "overall" if task is None else "task"
         for row in self.rows:
-            if row.level == level and (task is None or row.task == Task(task)):
+            if row.level == level and (task is None or row.task == task_of(task)):
                 return row.scores[score]
         raise KeyError(task)
 
@@ -75,16 +75,18 @@ def score(
     predictions: Iterable[Prediction],
     *,
     partial: bool = False,
+    marker: str | None = None,
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> Scores:
     """Score predictions on the selected split and part of a benchmark.
 
+    ``marker`` is what stands before the answer in output texts, where the prompt declares one.
     Raises PredictionsError for an id that the selection does not have or that comes twice, and IncompleteRunError
     where samples are without an answer, unless ``partial`` is asked for.
     """
     answers = dict(_by_id(predictions))
-    scored = score_samples(_answered(benchmark, answers, partial))
+    scored = score_samples(_answered(benchmark, answers, marker, partial))
     if answers:
         raise PredictionsError(
             f"sample {next(iter(answers))!r} is not one of {benchmark.id}'s selection ({len(answers)} such)"
@@ -98,6 +100,7 @@ def aggregate(scored: list[ScoredSample], *, replicates: int = REPLICATES, seed:
         scored,
         family=lambda code: language(code).family,
         script=lambda code: language(code).script,
+        counts_as=lambda code: language(code).counts_as or code,
         replicates=replicates,
         seed=seed,
     )
@@ -114,7 +117,9 @@ def _by_id(predictions: Iterable[Prediction]) -> Iterator[tuple[str, Prediction]
             yield prediction.sample_id, prediction
 
 
-def _answered(benchmark: Benchmark, answers: dict[str, Prediction], partial: bool) -> Iterator[tuple[Sample, Answer]]:
+def _answered(
+    benchmark: Benchmark, answers: dict[str, Prediction], marker: str | None, partial: bool
+) -> Iterator[tuple[Sample, Answer]]:
     """Every sample that has an answer, with it; takes the answers that it uses."""
     missing: list[str] = []
     for sample in benchmark.iter_samples():
@@ -122,25 +127,9 @@ def _answered(benchmark: Benchmark, answers: dict[str, Prediction], partial: boo
         if prediction is None:
             missing.append(sample.id)
         else:
-            yield sample, answer_of(prediction, sample.task)
+            yield sample, answer_of(prediction, sample.task, marker)
     if missing and not partial:
         raise IncompleteRunError(
             f"{len(missing)} samples have no answer ({', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}); "
             "answer them, or ask for partial scores, which are never ranked"
         )
-
-
-def diagnostics_rates(counts: Mapping[str, int], samples: int) -> dict[str, float | None]:
-    """The diagnostics of a row as rates in percent, as ``metrics/`` defines them; None where nothing is to count."""
-
-    def rate(part: int, whole: int) -> float | None:
-        return 100 * part / whole if whole else None
-
-    well_formed = counts["predicted"] - counts["malformed"]
-    return {
-        "invalid_rate": rate(counts["invalid"], samples),
-        "malformed_rate": rate(counts["malformed"], counts["predicted"]),
-        "off_schema_rate": rate(counts["off_schema"], well_formed),
-        "hallucination_rate": rate(counts["hallucinated"], well_formed),
-        "empty_rate": rate(counts["empty_predictions"], samples),
-    }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from massie.adapters import Adapter, Prepared, check_prediction
+from massie.adapters import Adapter, check_prediction, prepare
 from massie.build import Benchmark
 from massie.running.store import Store
 from massie.types import AdapterError, Cell, Prediction, PredictionsError, Sample, Usage
@@ -59,10 +59,10 @@ def run(
         for sample in benchmark.cell_samples(cell)
         if sample.id not in answered
     )
-    prepared = not isinstance(adapter, Prepared)
+    prepared = False
     while samples := list(islice(pending, batch)):
-        if not prepared and isinstance(adapter, Prepared):
-            adapter.prepare(benchmark)
+        if not prepared:
+            prepare(adapter, benchmark)
             prepared = True
         for prediction in _answers(adapter, samples):
             store.add(prediction)

@@ -36,12 +36,13 @@ class Settings(BaseModel):
     split: Split
     system: SystemCard
     data: str | None = None
+    command: str = ""
     created: str
     massie_version: str
 
 
 # What may differ between two starts of one run: where the data lie, and what only describes.
-_FREE = {"data", "created", "massie_version"}
+_FREE = {"command", "data", "created", "massie_version"}
 
 
 def slug(name: str) -> str:

@@ -138,7 +138,8 @@ class Store:
 
 def _json(records: Any) -> str:
     try:
-        return json.dumps(records)
+        # A value that is no JSON (a NumPy number, say) becomes text; the other keys and records stand.
+        return json.dumps(records, default=repr, skipkeys=True)
     except (TypeError, ValueError, RecursionError) as error:
         # What is no JSON can be no record either: it is kept as one that will count as malformed.
         return json.dumps([f"not JSON: {error}"])

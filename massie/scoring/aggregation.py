@@ -70,18 +70,19 @@ def totals(
     *,
     family: Callable[[str], str],
     script: Callable[[str], str],
+    counts_as: Callable[[str], str] = str,
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> list[ScoreRow]:
     """The table of all scores at all levels, with intervals.
 
-    ``family`` and ``script`` give those of a language code.
+    ``family`` and ``script`` give those of a language code, ``counts_as`` the code that a finer one is counted under.
     """
     by_cell: dict[Cell, list[ScoredSample]] = defaultdict(list)
     for sample in scored:
         by_cell[sample.cell].append(sample)
     cells = [_cell_totals(cell, by_cell[cell], replicates, seed) for cell in sorted(by_cell)]
-    rows = list(chain.from_iterable(_task_rows(task, cells, family, script) for task in Task))
+    rows = list(chain.from_iterable(_task_rows(task, cells, family, script, counts_as) for task in Task))
     overall = _overall(cells)
     return [overall, *rows] if overall else rows
 
@@ -137,12 +138,16 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
 
 
 def _task_rows(
-    task: Task, cells: Sequence[_CellTotals], family: Callable[[str], str], script: Callable[[str], str]
+    task: Task,
+    cells: Sequence[_CellTotals],
+    family: Callable[[str], str],
+    script: Callable[[str], str],
+    counts_as: Callable[[str], str],
 ) -> list[ScoreRow]:
     mine = [totals for totals in cells if totals.cell.task is task]
     levels: list[tuple[str, Callable[[Cell], str]]] = [
         ("task", lambda cell: task),
-        ("language", lambda cell: cell.language),
+        ("language", lambda cell: counts_as(cell.language)),
         ("family", lambda cell: family(cell.language)),
         ("script", lambda cell: script(cell.language)),
         ("dataset", lambda cell: cell.dataset),

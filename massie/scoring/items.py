@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from unicodedata import is_normalized, normalize
 
-from massie.types import Record, Relation, Schema, Span, Task
+from massie.types import FLAT_TASKS, SPAN_KEYS, Record, Relation, Schema, Span, Task
 
 # Unicode's White_Space, which str.split() exceeds by U+001C to U+001F.
 _WHITE_SPACE = re.compile(r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -123,9 +123,7 @@ def _read_event(record: dict[Any, Any], items: set[Item]) -> int:
 
 
 _READ: dict[Task, Callable[[dict[Any, Any], set[Item]], int]] = {
-    Task.NER: _reader_of_spans("entity", "entity_type"),
-    Task.SF: _reader_of_spans("slot", "slot_type"),
-    Task.ED: _reader_of_spans("event_trigger", "event_type"),
+    **{task: _reader_of_spans(*SPAN_KEYS[task]) for task in FLAT_TASKS},
     Task.RE: _read_relation,
     Task.EE: _read_event,
 }

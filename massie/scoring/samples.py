@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from massie._collector import collector_paused
 from massie.scoring.items import Asked, Direction, Item, asked_of, gold_items, normalise, predicted_items
 from massie.scoring.similarity import Fields, similarities, similarity
-from massie.types import Answer, Cell, Record, Sample, Schema, Task
+from massie.types import Answer, Cell, Record, Sample, Schema, Task, task_of
 
 
 class SampleScores(NamedTuple):
@@ -103,7 +103,7 @@ def lf1(gold: Sequence[Any], predicted: Sequence[Any], task: Task | str) -> floa
 
     Raises ValueError for a malformed gold record or an unknown task.
     """
-    task = Task(task)
+    task = task_of(task)
     wanted, faults = predicted_items(gold, task)
     if faults:
         raise ValueError(f"{faults} of the gold records are malformed for the task {task}")

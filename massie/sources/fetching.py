@@ -51,8 +51,10 @@ def fetch(
         try:
             cell_files(card, *cell, store)
             had |= obtain(card, paths[cell], store)
-        except NotInMirrorError:
+        except NotInMirrorError as error:
             missing.append(cell)
+            if len(missing) == len(cells):
+                raise error
     if progress:
         progress(len(had), len(every), _size(had))
     return FetchReport(card.id, origin(card, store), len(had), _size(had), tuple(missing))

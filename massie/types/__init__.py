@@ -16,11 +16,26 @@ from massie.types.errors import (
     UnknownNameError,
     UserError,
 )
-from massie.types.records import Argument, Event, Mention, Record, Relation, Span, Task, record_as_json
+from massie.types.records import (
+    FLAT_TASKS,
+    SPAN_KEYS,
+    Argument,
+    Event,
+    Mention,
+    Record,
+    Relation,
+    Span,
+    Task,
+    record_as_json,
+    record_fault,
+    task_of,
+)
 from massie.types.samples import Answer, Cell, Instance, Prediction, Role, Sample, Schema, Split, Usage
 from massie.types.systems import SystemCard
 
 __all__ = [
+    "FLAT_TASKS",
+    "SPAN_KEYS",
     "AdapterError",
     "Answer",
     "Argument",
@@ -53,4 +68,6 @@ __all__ = [
     "Usage",
     "UserError",
     "record_as_json",
+    "record_fault",
+    "task_of",
 ]

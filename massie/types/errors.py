@@ -43,7 +43,7 @@ class UnknownNameError(UserError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        names = sorted(known)
+        names = sorted(map(str, known))
         folded = {candidate.casefold(): candidate for candidate in names}
         near = [folded[match] for match in get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
         message = f"unknown {kind} {name!r}"

@@ -69,7 +69,7 @@ class Instance:
 class Sample:
     """An instance with one batch of schemas and the gold records that fall under them.
 
-    ``gold`` is None where the gold is withheld: adapters never see it.
+    ``gold`` is None where the gold is withheld, as ``massie run`` does from adapters.
     """
 
     id: str

@@ -9,11 +9,11 @@ import pytest
 from frames import pd
 from hypothesis import given
 from hypothesis import strategies as st
-from reading import RATES, TASKS, visible
+from reading import TASKS, visible
 from table import Board, cache_file, find, read_board
 
 from massie.catalogue import metric_cards
-from massie.results.scores import diagnostics_rates
+from massie.results import RATES, rates
 
 Publish = Callable[..., Path]
 
@@ -29,7 +29,7 @@ def test_rates_are_those_of_the_scoring(runs: Path, publish: Publish) -> None:
     path = publish("mine")
     row = json.loads(path.read_text(encoding="utf-8"))["rows"][0]
     stored = load(runs).rows.iloc[0]
-    expected = diagnostics_rates(row["diagnostics"], row["samples"])
+    expected = rates(row["diagnostics"], row["samples"])
     assert {name: stored[name] for name in RATES} == pytest.approx(expected)
 
 

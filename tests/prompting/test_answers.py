@@ -52,8 +52,8 @@ def test_reasoning_that_never_ends_holds_no_answer() -> None:
     assert answer_text(f"<think>Let me see: {BURE}") is None
 
 
-def test_reasoning_after_the_answer_that_never_ends_holds_no_answer() -> None:
-    assert answer_text(f"<think>[1]</think>{BURE}<think>But wait") is None
+def test_reasoning_after_the_answer_is_passed_over() -> None:
+    assert answer_text(f"<think>[1]</think>{BURE}<think>But wait") == BURE
 
 
 def test_another_tag_is_no_reasoning() -> None:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from massie.build import Benchmark
-from massie.results.scores import Scores, diagnostics_rates, score
+from massie.results import rates
+from massie.results.scores import Scores, score
 from massie.types import IncompleteRunError, Prediction, PredictionsError, Task, record_as_json
 
 
@@ -103,7 +104,7 @@ def test_a_printed_score_shows_lf1_by_task(scores: Scores) -> None:
 
 def test_rates_of_nothing_are_undefined() -> None:
     counts = dict.fromkeys(("invalid", "predicted", "malformed", "off_schema", "hallucinated", "empty_predictions"), 0)
-    assert diagnostics_rates(counts, 0) == dict.fromkeys(
+    assert rates(counts, 0) == dict.fromkeys(
         ("invalid_rate", "malformed_rate", "off_schema_rate", "hallucination_rate", "empty_rate")
     )
 
@@ -117,7 +118,7 @@ def test_rates_are_percent_of_what_they_are_rates_of() -> None:
         "hallucinated": 1,
         "empty_predictions": 3,
     }
-    assert diagnostics_rates(counts, 10) == {
+    assert rates(counts, 10) == {
         "invalid_rate": 10,
         "malformed_rate": pytest.approx(100 / 6),
         "off_schema_rate": 50,

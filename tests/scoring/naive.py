@@ -50,7 +50,7 @@ REASONING_TAG = "(?:think|thinking|reasoning|reflection|thought)"
 def answer_text(output: str) -> str | None:
     """The part of a model's output that is its answer, or None where it never answered."""
     output = re.split(f"</{REASONING_TAG}>", output, flags=re.IGNORECASE)[-1]
-    if re.search(f"<{REASONING_TAG}>", output, flags=re.IGNORECASE):
+    if re.search(f"<{REASONING_TAG}>", re.split(r"[\[{]", output)[0], flags=re.IGNORECASE):
         return None  # still reasoning when the output ended
     blocks = fenced_blocks(output)
     if blocks:
@@ -60,12 +60,12 @@ def answer_text(output: str) -> str | None:
 
 
 def fenced_blocks(output: str) -> list[str]:
-    """The contents of the closed fenced code blocks; the fences are lines of their own."""
+    """The contents of the closed fenced code blocks: opened at the end of a line, closed by a line of their own."""
     blocks: list[str] = []
     inside: list[str] | None = None  # the lines of the block being read
     for line in output.split("\n"):
         if inside is None:
-            if re.fullmatch(r"\s*```[^`]*", line):  # opening fence, with or without an info string
+            if re.fullmatch(r"[^`]*```[^`]*", line):  # opening fence, with or without an info string
                 inside = []
         elif line.strip() == "```":
             blocks.append("\n".join(inside))

@@ -10,7 +10,7 @@ import pytest
 
 from massie._content import content_folder
 from massie.catalogue import metric_cards, read_yaml
-from massie.results.scores import diagnostics_rates
+from massie.results import rates
 from massie.scoring import DIAGNOSTICS, SCORES
 from massie.types import Task
 
@@ -74,8 +74,8 @@ def test_every_score_has_a_card() -> None:
 
 def test_every_diagnostic_card_is_a_rate_that_a_result_holds() -> None:
     counts: dict[str, int] = dict.fromkeys((*DIAGNOSTICS, "empty_predictions", "empty_gold"), 1)
-    rates = diagnostics_rates(counts, samples=2)
-    assert {name for name, card in metric_cards().items() if card.kind == "diagnostic"} == set(rates)
+    found = rates(counts, samples=2)
+    assert {name for name, card in metric_cards().items() if card.kind == "diagnostic"} == set(found)
 
 
 def test_one_score_alone_ranks() -> None:
