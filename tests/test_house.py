@@ -146,6 +146,14 @@ def test_the_help_of_the_command_loads_nothing_heavy() -> None:
     assert not {"torch", "datasets", "pandas", "streamlit", "numpy", "pyarrow", "httpx"}.intersection(loaded)
 
 
+def test_what_the_board_loads_of_massie_is_light() -> None:
+    script = "import sys, json, massie.results, massie.catalogue; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout)
+    assert not {"pyarrow", "httpx", "scipy", "jinja2", "massie.build", "massie.adapters", "massie.running"} & set(
+        loaded
+    )
+
+
 def test_the_public_names_of_massie() -> None:
     assert massie.__all__ == [
         "Adapter", "Benchmark", "Card", "Catalogue", "Instance", "MassieError", "Prediction", "Result", "Role",

@@ -8,6 +8,7 @@ read. The kind of an archive is told by its content: upstream suffixes can be wr
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -147,8 +148,9 @@ class _Unpacking:
         except (*_DAMAGED, NotImplementedError, RuntimeError, OverflowError) as error:
             raise self.refusal(f"cannot be unpacked ({error})", way_out) from error
         except OSError as error:
-            # gzip and bz2 report bad data as an OSError that has no number; the others are the disk's.
-            if error.errno is not None:
+            # gzip and bz2 report bad data as an OSError without a number, zip a bad offset as EINVAL (a seek to nowhere);
+            # the others are the disk's.
+            if error.errno not in (None, errno.EINVAL):
                 raise
             raise self.refusal(f"cannot be unpacked ({error})", way_out) from error
 

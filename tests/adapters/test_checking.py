@@ -77,8 +77,16 @@ def test_an_adapter_that_never_heard_of_a_language_model_may_answer_in_text(chec
         ),
         ("return [Prediction(s.id, records={'a': 1}) for s in samples]", "records: Input should be a valid list"),
         ("return [Prediction(s.id, output='I see nobody.') for s in samples]", "no JSON answer in 'I see nobody.'"),
-        ("return [Prediction(s.id, records=[{'entity': 'x'}]) for s in samples]", "lacks one of entity, entity_type"),
-        ("return [Prediction(s.id, records=['x']) for s in samples]", "x lacks one of entity, entity_type"),
+        ("return [Prediction(s.id, records=[{'entity': 'x'}]) for s in samples]", "the key entity_type is missing"),
+        ("return [Prediction(s.id, records=['x']) for s in samples]", "'x' is not an object"),
+        (
+            "return [Prediction(s.id, records=[{'entity': 5, 'entity_type': 'person'}]) for s in samples]",
+            "entity is 5, not a string",
+        ),
+        (
+            "return [Prediction(s.id, records=[{'entity': ' ', 'entity_type': 'person'}]) for s in samples]",
+            "entity is empty",
+        ),
         ("return [Prediction(s.id, error='no key') for s in samples]", "failed: "),
         ("raise ValueError('boom')", "the adapter raises ValueError: boom ("),
         ("import sys; sys.exit(3)", "the adapter raises SystemExit: 3 ("),
@@ -99,9 +107,12 @@ def test_an_error_is_named_with_the_line_of_the_adapters_own_file(check: Check) 
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        ("def describe(self): return {'name': 'mine'}", "describe() returns dict, not a massie.SystemCard"),
-        ("def describe(self): raise RuntimeError('no card')", "the adapter raises RuntimeError: no card"),
-        ("def prepare(self, benchmark): raise RuntimeError('no train')", "the adapter raises RuntimeError: no train"),
+        ("def describe(self): return {'name': 'mine'}", "describe() must return a massie.SystemCard, not dict"),
+        ("def describe(self): raise RuntimeError('no card')", "describe() raises RuntimeError: no card"),
+        (
+            "def prepare(self, benchmark): raise RuntimeError('no train')",
+            "prepare(benchmark) raises RuntimeError: no train",
+        ),
     ],
 )
 def test_a_breach_before_the_first_sample_is_named_too(check: Check, more: str, what: str) -> None:

@@ -11,7 +11,7 @@ from massie.adapters import load_adapter
 from massie.adapters.lexicon import Lexicon
 from massie.build import Benchmark
 from massie.catalogue import language
-from massie.types import Event, Mention, Record, Relation, Sample, Span, Split
+from massie.types import AdapterError, Event, Mention, Record, Relation, Sample, Span, Split
 
 
 def surfaces(record: Record) -> list[str]:
@@ -102,5 +102,6 @@ def test_it_learns_from_all_languages_of_a_dataset_where_some_are_selected(demo:
     assert list(part.predict(samples)) == list(whole.predict(samples))
 
 
-def test_a_dataset_that_it_was_not_prepared_for_gets_empty_answers(samples: list[Sample]) -> None:
-    assert [answer.records for answer in load_adapter("lexicon").predict(samples)] == [[]] * len(samples)
+def test_it_answers_nothing_before_it_has_seen_the_benchmark(samples: list[Sample]) -> None:
+    with pytest.raises(AdapterError, match=r"call prepare\(benchmark\) before predict"):
+        list(load_adapter("lexicon").predict(samples))

@@ -156,3 +156,19 @@ def test_the_samples_are_had_as_a_dataset_with_gold_as_json(folder: Path, split:
         for sample in samples
     ]
     assert [row["schemas"] for row in table] == [[schema.name for schema in sample.schemas] for sample in samples]
+
+
+def test_a_part_of_a_part_keeps_what_is_not_named(folder: Path):
+    part = load_benchmark("m-demo", task="NER").select(limit=1)
+    assert {cell.task for cell in part.cells()} == {Task.NER}
+    assert part.select(languages=["swa"]).selection.limit == 1
+    with pytest.raises(BuildError, match="at least 1, not 0"):
+        part.select(limit=0)
+
+
+def test_a_build_of_a_part_says_how_many_cells_the_whole_has(workshop: Any, line: Any):
+    workshop.dataset("rivers", [line("Mto Nile", ("RIV", "Nile"))])
+    workshop.dataset("waters", [line("Ziwa Chad", ("LAKE", "Chad"))], languages=["swa"])
+    whole = workshop.build(datasets=["waters"]).manifest
+    assert len(whole.cells_of(Split.TEST)) == 1
+    assert whole.whole[Split.TEST] == 3

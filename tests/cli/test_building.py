@@ -54,8 +54,8 @@ def test_a_mirror_named_in_the_environment_is_used(
 def test_a_mirror_that_holds_nothing_names_the_cells_that_it_lacks(massie: Massie, tmp_path: Path) -> None:
     (tmp_path / "mirror").mkdir()
     done = massie("fetch", "masakhaner20", "--language", "swa", "--mirror", tmp_path / "mirror")
-    assert done.code == 0
-    assert "the mirror does not hold 3 cells: " in done.err
+    assert done.code == 2
+    assert "masakhaner20: the mirror does not hold https://" in done.err
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_an_adapter_whose_card_is_none_is_refused(massie: Massie, system: Path) 
     system.write_text(SYSTEM.replace('SystemCard(name="mine")', '{"name": "mine"}'), encoding="utf-8")
     done = massie(*RUN)
     assert done.code == 2
-    assert "describe() must return a massie.SystemCard; see massie check-adapter" in done.err
+    assert "describe() must return a massie.SystemCard, not dict" in done.err
 
 
 # Scoring runs
@@ -250,12 +250,45 @@ def test_a_part_of_a_run_is_scored(massie: Massie, lexicon: tuple[Path, Any]) ->
 
 
 @pytest.mark.usefixtures("system")
-def test_scoring_an_incomplete_run_needs_partial(massie: Massie) -> None:
+def test_a_run_of_a_part_is_scored_on_that_part_again(massie: Massie) -> None:
+    command = massie(*RUN, "--limit", "1") and read_result(Path("runs/local/mine/m-demo/result.json")).command
+    assert massie("score", "runs/local/mine/m-demo").code == 0
+    result = read_result(Path("runs/local/mine/m-demo/result.json"))
+    assert (result.benchmark.tasks, result.benchmark.languages, result.benchmark.limit) == (["EE"], ["swa"], 1)
+    assert result.command == command
+
+
+def test_scoring_more_than_what_was_answered_needs_partial(massie: Massie) -> None:
     massie(*RUN)
-    done = massie("score", "runs/local/mine/m-demo")
+    done = massie("score", "runs/local/mine/m-demo", "--task", "ED")
     assert done.code == 2
     assert "samples have no answer" in done.err
-    assert massie("score", "runs/local/mine/m-demo", "--partial").code == 0
+    assert massie("score", "runs/local/mine/m-demo", "--task", "EE", "--partial").code == 0
+
+
+def test_a_partial_result_never_takes_the_place_of_a_complete_one(massie: Massie) -> None:
+    assert massie("run", "m-demo", "--adapter", "empty").code == 0
+    done = massie("run", "m-demo", "--adapter", "empty", "--task", "NER")
+    assert done.code == 0
+    assert "the run's complete result stays as it is" in done.err
+    assert read_result(Path("runs/local/empty/m-demo/result.json")).ranked
+
+
+def test_a_secret_is_refused_as_an_option(massie: Massie) -> None:
+    done = massie("run", "m-demo", "--adapter", "mine.py:Mine", "--option", "api_key=abc")
+    assert done.code == 2
+    assert "let the adapter read secrets from the environment" in " ".join(done.err.split())
+    assert not Path("runs").exists()
+
+
+def test_m_demo_needs_no_data_also_where_the_environment_names_some(
+    massie: Massie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASSIE_DATA", "absent")
+    assert massie(*RUN).code == 0
+    done = massie("run", "m-light", "--adapter", "empty")
+    assert done.code == 2
+    assert "absent: holds no build" in done.err
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_equal_scores_share_a_rank(runs: Path, publish: Publish) -> None:
         ({"coverage": {"cells": 9}}, "covers 9 of 10 cells"),
         ({"coverage": {"samples": 399}}, "covers 399 of 400 samples"),
         ({"benchmark": {"languages": ["eng", "swa"]}}, "restricted to languages: eng, swa"),
-        ({"benchmark": {"limit": 5}}, "restricted to at most 5 instances of a cell"),
+        ({"benchmark": {"limit": 5}}, "restricted to at most 5 samples of a cell"),
     ],
 )
 def test_what_covers_less_than_the_benchmark_is_never_ranked(

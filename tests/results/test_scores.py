@@ -7,7 +7,7 @@ import pytest
 from massie.build import Benchmark
 from massie.results import rates
 from massie.results.scores import Scores, score
-from massie.types import IncompleteRunError, Prediction, PredictionsError, Task, record_as_json
+from massie.types import IncompleteRunError, Prediction, PredictionsError, Task, UnknownNameError, record_as_json
 
 
 def empty(benchmark: Benchmark) -> list[Prediction]:
@@ -88,7 +88,7 @@ def test_an_interval_is_had_overall_or_by_task(scores: Scores) -> None:
     assert scores.interval("f1", task=Task.SF).value == 100
     with pytest.raises(KeyError):
         scores.interval("no such score")
-    with pytest.raises(ValueError, match="POS"):
+    with pytest.raises(UnknownNameError, match="POS"):
         scores.interval(task="POS")
 
 

@@ -89,9 +89,14 @@ def nested(depth: int) -> list[Any]:
     return value
 
 
-@pytest.mark.parametrize("records", [[object()], [{"entity": {1, 2}}], [b"bytes"], nested(100_000), [{(1, 2): 3}]])
-def test_records_that_are_no_json_are_kept_as_one_malformed_record(store: Store, records: list[Any]) -> None:
-    store.add(Prediction("a", records=records))
+def test_a_value_that_is_no_json_becomes_text_and_all_else_stands(store: Store) -> None:
+    store.add(Prediction("a", records=[{"entity": "x", "score": {1}, (1, 2): 3}, b"bytes", {"entity": "y"}]))
+    (kept,) = store.predictions()
+    assert kept.records == [{"entity": "x", "score": "{1}"}, "b'bytes'", {"entity": "y"}]
+
+
+def test_records_nested_without_end_are_kept_as_one_malformed_record(store: Store) -> None:
+    store.add(Prediction("a", records=nested(100_000)))
     (kept,) = store.predictions()
     assert kept.records is not None
     assert len(kept.records) == 1

@@ -15,7 +15,7 @@ from nervaluate import Evaluator  # pyright: ignore[reportMissingTypeStubs]
 from seqeval import metrics, scheme  # pyright: ignore[reportMissingTypeStubs]
 
 from massie.scoring import ScoredSample, lf1, score_sample, totals
-from massie.types import Answer, Cell, Mention, Schema, Span, Task
+from massie.types import Answer, Cell, Mention, Schema, Span, Task, UnknownNameError
 
 TYPES = ["PER", "LOC", "ORG"]
 SCHEMAS = tuple(Schema(name) for name in TYPES)
@@ -182,7 +182,7 @@ def test_lf1_counts_a_malformed_prediction_as_a_wrong_one() -> None:
 
 
 def test_lf1_refuses_an_unknown_task() -> None:
-    with pytest.raises(ValueError, match="POS"):
+    with pytest.raises(UnknownNameError, match="POS"):
         lf1([], [], "POS")
 
 

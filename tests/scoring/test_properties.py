@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from massie.types import Task
+from massie.scoring.items import predicted_items
+from massie.types import SPAN_KEYS, Task, record_fault
 
 TASKS = list(Task)
 SCORES = ("lf1", "f1", "matched_lf1", "lf1_by_schema")
@@ -256,3 +257,28 @@ def in_form(value: Any, form: Any) -> Any:
     if isinstance(value, list):
         return [in_form(entry, form) for entry in value]  # pyright: ignore[reportUnknownVariableType]
     return {key: in_form(entry, form) for key, entry in value.items()}
+
+
+# ---- The contract check and scoring call the same records malformed
+
+SEPARATORS = "\x1c\x1d\x1e\x1f"  # white space to str.strip(), none to Unicode
+
+
+@st.composite
+def possible_records(draw: st.DrawFn, task: Task) -> Any:
+    """Records that are nearly right: each key may be missing or hold anything."""
+    keys = ["head", "tail", "relation"] if task is Task.RE else [*SPAN_KEYS[task]]
+    record: dict[str, Any] = {key: draw(texts | json_values) for key in keys if draw(st.integers(0, 4))}
+    if task is Task.EE and draw(st.booleans()):
+        record["arguments"] = draw(
+            json_values | st.fixed_dictionaries({"role": texts, "argument": texts}).map(lambda one: [one])
+        )
+    return draw(st.sampled_from([record, record, record, draw(json_values)]))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@given(data=st.data())
+def test_what_the_contract_calls_malformed_scores_as_malformed(task: Task, data: st.DataObject) -> None:
+    record = data.draw(possible_records(task))
+    if not any(separator in json.dumps(record, ensure_ascii=False) for separator in SEPARATORS):
+        assert (record_fault(record, task) is None) == (predicted_items([record], task)[1] == 0)
