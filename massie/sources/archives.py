@@ -148,8 +148,8 @@ class _Unpacking:
         except (*_DAMAGED, NotImplementedError, RuntimeError, OverflowError) as error:
             raise self.refusal(f"cannot be unpacked ({error})", way_out) from error
         except OSError as error:
-            # gzip and bz2 report bad data as an OSError without a number, zip a bad offset as EINVAL (a seek to nowhere);
-            # the others are the disk's.
+            # gzip and bz2 report bad data as an OSError without a number, zip a bad offset as EINVAL (a seek to
+            # nowhere); the others are the disk's.
             if error.errno not in (None, errno.EINVAL):
                 raise
             raise self.refusal(f"cannot be unpacked ({error})", way_out) from error

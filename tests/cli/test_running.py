@@ -258,6 +258,7 @@ def test_a_run_of_a_part_is_scored_on_that_part_again(massie: Massie) -> None:
     assert result.command == command
 
 
+@pytest.mark.usefixtures("system")
 def test_scoring_more_than_what_was_answered_needs_partial(massie: Massie) -> None:
     massie(*RUN)
     done = massie("score", "runs/local/mine/m-demo", "--task", "ED")
@@ -281,6 +282,7 @@ def test_a_secret_is_refused_as_an_option(massie: Massie) -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.usefixtures("system")
 def test_m_demo_needs_no_data_also_where_the_environment_names_some(
     massie: Massie, monkeypatch: pytest.MonkeyPatch
 ) -> None:
