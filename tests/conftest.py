@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from massie.catalogue import Card, Catalogue, Status
+from massie.sources import SourceStore
+from massie.sources.cells import source_paths
+from massie.sources.places import obtain
+
 MIRROR = "MASSIE_MIRROR"
+NETWORK = "MASSIE_NETWORK"
 
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The folder with the raw files of real datasets, laid out as HOST/PATH."""
-    named = os.environ.get(MIRROR)
-    if not named:
-        pytest.skip(f"needs the raw files of real datasets: set {MIRROR}=DIR (DIR/HOST/PATH)")
-    folder = Path(named).resolve()
-    if not folder.is_dir():
-        pytest.fail(f"{MIRROR}={named} is not a folder")
+    if named := os.environ.get(MIRROR):
+        folder = Path(named).resolve()
+        if not folder.is_dir():
+            pytest.fail(f"{MIRROR}={named} is not a folder")
+        return folder
+    if os.environ.get(NETWORK) == "1":
+        return downloaded_mirror(SourceStore.from_environment())
+    pytest.skip(
+        f"needs the raw files of real datasets: set {MIRROR}=DIR (DIR/HOST/PATH), or {NETWORK}=1 to download them"
+    )
+
+
+def downloaded_mirror(store: SourceStore) -> Path:
+    """A mirror of every counted cell of the ready cards, downloaded to the cache where it is not there yet."""
+    folder = store.cache / "mirror"
+    for card in Catalogue.default().cards():
+        if card.status is Status.READY and card.source is not None and not card.source.bundled:
+            add_to_mirror(card, store, folder)
     return folder
+
+
+def add_to_mirror(card: Card, store: SourceStore, folder: Path) -> None:
+    assert card.source is not None
+    for language, splits in card.counts.items():
+        for raw_split in splits:
+            paths = [wanted.path for wanted in source_paths(card, language, raw_split)]
+            for path, place in obtain(card, paths, store).items():
+                target = folder / card.source.address(path).removeprefix("https://")
+                if not target.exists():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(place, target)
