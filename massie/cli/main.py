@@ -83,7 +83,4 @@ def main() -> None:
     except MassieError as error:
         click.echo(f"massie: {error}", err=True)
         status = 1
-    except BrokenPipeError:
-        sys.stderr.close()
-        status = 0
     sys.exit(status if isinstance(status, int) else 0)

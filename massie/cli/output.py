@@ -35,7 +35,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, rig
     """A table; ``right`` are the places of columns that are set flush right. Cells are plain text, never markup."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(headers))
     for place, header in enumerate(headers):
-        table.add_column(header, justify="right" if place in right else "left", overflow="fold")
+        table.add_column(header, justify="right" if place in right else "left", overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     terminal = console()
