@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from massie.catalogue import first_fault
-from massie.types import Prediction, PredictionsError, Sample, Usage
+from massie.types import Prediction, PredictionsError, Sample, Usage, sample_as_json
 
 MAXIMAL_LINE = 64 << 20
 
@@ -52,22 +52,7 @@ class PredictionLine(BaseModel):
 
 def sample_line(sample: Sample) -> str:
     """A sample as a JSON line, without gold."""
-    plain = {
-        "id": sample.id,
-        "task": str(sample.task),
-        "dataset": sample.dataset,
-        "language": sample.language,
-        "text": sample.text,
-        "schemas": [
-            {
-                "name": schema.name,
-                "description": schema.description,
-                "roles": [{"name": role.name, "description": role.description} for role in schema.roles],
-            }
-            for schema in sample.schemas
-        ],
-    }
-    return json.dumps(plain, ensure_ascii=False)
+    return json.dumps(sample_as_json(sample), ensure_ascii=False)
 
 
 def parse_prediction(line: bytes | str, where: str) -> Prediction:

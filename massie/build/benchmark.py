@@ -26,6 +26,7 @@ from massie.types import (
     Task,
     UnknownNameError,
     record_as_json,
+    sample_as_json,
     task_of,
 )
 
@@ -161,22 +162,15 @@ class Benchmark:
     def dataset(self, split: Split | str | None = None) -> Dataset:
         """The samples as a ``datasets.Dataset``.
 
-        Columns: id, instance_id, task, dataset, language, text, schemas (names) and gold (records as JSON text).
+        Columns: id, task, dataset, language, text, schemas (name, description, roles), instance_id, and gold (records
+        as JSON text).
         """
         from datasets import Dataset  # pyright: ignore[reportMissingTypeStubs]
 
         def row(sample: Sample) -> dict[str, object]:
             gold = [record_as_json(record, sample.task) for record in sample.gold or ()]
-            return {
-                "id": sample.id,
-                "instance_id": sample.instance_id,
-                "task": str(sample.task),
-                "dataset": sample.dataset,
-                "language": sample.language,
-                "text": sample.text,
-                "schemas": [schema.name for schema in sample.schemas],
-                "gold": json.dumps(gold, ensure_ascii=False),
-            }
+            gold_text = json.dumps(gold, ensure_ascii=False)
+            return {**sample_as_json(sample), "instance_id": sample.instance_id, "gold": gold_text}
 
         return Dataset.from_list([row(sample) for sample in self.iter_samples(split)])  # pyright: ignore[reportUnknownMemberType]
 

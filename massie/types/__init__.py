@@ -30,7 +30,7 @@ from massie.types.records import (
     record_fault,
     task_of,
 )
-from massie.types.samples import Answer, Cell, Instance, Prediction, Role, Sample, Schema, Split, Usage
+from massie.types.samples import Answer, Cell, Instance, Prediction, Role, Sample, Schema, Split, Usage, sample_as_json
 from massie.types.systems import SystemCard
 
 __all__ = [
@@ -69,5 +69,6 @@ __all__ = [
     "UserError",
     "record_as_json",
     "record_fault",
+    "sample_as_json",
     "task_of",
 ]

@@ -92,6 +92,25 @@ class Sample:
         return replace(self, gold=None)
 
 
+def sample_as_json(sample: Sample) -> dict[str, Any]:
+    """What is asked, in JSON: id, task, dataset, language, text, and schemas with descriptions and roles; no gold."""
+    return {
+        "id": sample.id,
+        "task": str(sample.task),
+        "dataset": sample.dataset,
+        "language": sample.language,
+        "text": sample.text,
+        "schemas": [
+            {
+                "name": schema.name,
+                "description": schema.description,
+                "roles": [{"name": role.name, "description": role.description} for role in schema.roles],
+            }
+            for schema in sample.schemas
+        ],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What an answer cost, as far as the system knows it."""

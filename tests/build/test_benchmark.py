@@ -148,14 +148,21 @@ def test_the_samples_are_had_as_a_dataset_with_gold_as_json(folder: Path, split:
     table: Any = benchmark.dataset(split)
     assert isinstance(table, Dataset)
     table = cast(Any, table)
-    assert table.column_names == ["id", "instance_id", "task", "dataset", "language", "text", "schemas", "gold"]
+    assert table.column_names == ["id", "task", "dataset", "language", "text", "schemas", "instance_id", "gold"]
     samples = benchmark.samples(split)
     assert table["id"] == [sample.id for sample in samples]
     assert [json.loads(gold) for gold in table["gold"]] == [
         [{"entity": record.mention.surface, "entity_type": record.label} for record in sample.gold or ()]  # pyright: ignore
         for sample in samples
     ]
-    assert [row["schemas"] for row in table] == [[schema.name for schema in sample.schemas] for sample in samples]
+    names = [[schema["name"] for schema in row["schemas"]] for row in table]
+    assert names == [[schema.name for schema in sample.schemas] for sample in samples]
+
+
+def test_the_dataset_says_the_roles_that_are_asked_for():
+    table: Any = load_benchmark("m-demo", task="EE", language="eng").dataset("test")
+    roles = {schema["name"]: [role["name"] for role in schema["roles"]] for schema in table[0]["schemas"]}
+    assert roles["acquisition"] == ["buyer", "acquired company", "price"]
 
 
 def test_a_part_of_a_part_keeps_what_is_not_named(folder: Path):
