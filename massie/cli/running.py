@@ -348,11 +348,16 @@ def print_result(result: Result, folder: Path) -> None:
         f"\ninvalid answers {counts['invalid']}, malformed records {counts['malformed']}, "
         f"off-schema {counts['off_schema']}, not in the text {counts['hallucinated']}"
     )
+    coverage = result.coverage
     if result.partial:
-        coverage = result.coverage
         warn(f"partial: {coverage.samples} of {coverage.samples_of} samples; a partial result is never ranked")
         if has_complete_result(folder):
             warn("the run's complete result stays as it is; massie score with the run's folder shows it")
+    elif coverage.cells < coverage.cells_of:
+        warn(
+            f"the build has {coverage.cells} of the {coverage.cells_of} {result.benchmark.split} cells of "
+            f"{result.benchmark.id}; the board shows that beside the result and does not rank it"
+        )
     click.echo(f"\nrun     {folder}")
     click.echo(f"result  {folder / RESULT}")
     click.echo(f"board   massie leaderboard --runs {shlex.quote(str(folder.parent.parent))}")

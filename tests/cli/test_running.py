@@ -451,3 +451,12 @@ def test_the_installed_command_ends_with_1_for_a_system_that_fails(
     done = command(tmp_path, *RUN, MINE_FAILS=ids[0])
     assert done.code == 1
     assert f"sample {ids[0]} failed: ValueError: boom" in done.err
+
+
+def test_a_result_of_a_part_of_a_benchmark_says_how_much_it_covers(massie: Massie) -> None:
+    assert massie("build", "m-demo", "--dataset", "demo-nature", "--out", "part").code == 0
+    done = massie("run", "m-demo", "--data", "part", "--adapter", "empty")
+    assert done.code == 0
+    assert "the build has 6 of the 104 test cells of m-demo" in done.err
+    coverage = read_result(Path("runs/local/empty/m-demo/result.json")).coverage
+    assert (coverage.cells, coverage.cells_of) == (6, 104)
