@@ -16,7 +16,7 @@ from massie.catalogue import Card, Catalogue, Counts, Status
 from massie.cli.building import MIRROR_OPTION, RAW_OPTION
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.output import print_json, print_table, progress
-from massie.cli.running import parse_options
+from massie.cli.runs import parse_options
 from massie.readers import Faults, count, read_cell
 from massie.sources import SourceStore, cell_digest, cell_files
 from massie.types import ContentError, NotInMirrorError, ReaderError, SourceError

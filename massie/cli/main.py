@@ -16,7 +16,7 @@ COMMANDS = {
     "build": ("massie.cli.building:build", "Build a benchmark from raw files."),
     "check": ("massie.cli.checking:check", "Hold cards against their raw files: counts, labels, offsets."),
     "run": ("massie.cli.running:run", "Run a system on a benchmark, or continue a run, and score it."),
-    "score": ("massie.cli.running:score", "Score a run again, or a predictions file."),
+    "score": ("massie.cli.scoring:score", "Score a run again, or a predictions file."),
     "check-adapter": ("massie.cli.checking:check_adapter", "Check an adapter's contract on M-DEMO."),
     "prompts": ("massie.cli.prompts:prompts", "List the prompts, or show one as a model gets it."),
     "leaderboard": ("massie.cli.leaderboard:leaderboard", "Open the board on published and local results."),

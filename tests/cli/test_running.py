@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from massie.build import Benchmark
-from massie.cli.running import parse_options
+from massie.cli.runs import parse_options
 from massie.results import read_result
 from massie.running import Store
 

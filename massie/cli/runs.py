@@ -1,0 +1,144 @@
+"""What ``massie run`` and ``massie score`` share: their options, and how a run ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from massie.build import Benchmark, load_benchmark
+from massie.catalogue import Catalogue
+from massie.cli.output import print_json, print_table, warn
+from massie.results import RESULT, Result
+from massie.results.making import finish_run, has_complete_result, without_places
+from massie.running import Settings
+from massie.types import Split
+
+RUNS = Path("runs/local")
+
+DATA_OPTION = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="The folder that massie build wrote (or set MASSIE_DATA); m-demo needs none.",
+)
+RUNS_OPTION = click.option(
+    "--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where runs are kept."
+)
+PARTIAL_OPTION = click.option(
+    "--partial", is_flag=True, help="Score although samples have no answer; the result is marked and never ranks."
+)
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+SPLIT_OPTION = click.option("--split", default="test", show_default=True, help="The split to answer.")
+
+_SECRET = re.compile(r"api_?key|secret|password|passwd|credential|token$", re.IGNORECASE)
+
+
+def open_benchmark(benchmark: str, data: Path | None, folders: tuple[Path, ...]) -> Benchmark:
+    """The benchmark of a name, with the cards of further folders."""
+    return load_benchmark(benchmark, data=data, catalogue=Catalogue.default(folders))
+
+
+def folder_name(benchmark: Benchmark) -> str:
+    """What a run's folder is called within its system's: the benchmark, and the split where it is not test."""
+    return benchmark.id if benchmark.split is Split.TEST else f"{benchmark.id}-{benchmark.split}"
+
+
+def command_line() -> str:
+    """The command as others can repeat it, without places that only this machine has."""
+    return shlex.join(["massie", *map(without_places, sys.argv[1:])])
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
+    """``key=value`` options; a value that is JSON is taken as such, any other as text."""
+    parsed: dict[str, Any] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key.isidentifier():
+            raise click.UsageError(f"--option {option!r}: must be KEY=VALUE")
+        if _SECRET.search(key):
+            raise click.UsageError(
+                f"--option {key}: options are written into the run and its result; let the adapter read secrets from "
+                "the environment"
+            )
+        try:
+            parsed[key] = json.loads(value)
+        except ValueError:
+            parsed[key] = value
+    return parsed
+
+
+def finish(
+    folder: Path,
+    settings: Settings,
+    part: Benchmark,
+    command: str,
+    *,
+    partial: bool,
+    as_json: bool,
+    failed: dict[str, str],
+) -> None:
+    """Score, write the result, and print it; failed samples end the command with exit code 1."""
+    if failed:
+        for sample_id, error in list(failed.items())[:3]:
+            reason = (error.strip().splitlines() or ["no reason was given"])[-1]
+            click.echo(f"massie: sample {sample_id} failed: {reason[:300]}", err=True)
+        if not partial:
+            click.echo(
+                f"massie: {len(failed)} samples failed; all others are answered and kept in {folder}; "
+                "the same command asks them again, --partial scores without them",
+                err=True,
+            )
+            sys.exit(1)
+    result = finish_run(folder, settings, part, command, partial=partial)
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        print_result(result, folder)
+
+
+def print_result(result: Result, folder: Path) -> None:
+    """The result as people read it: LF1 and F1 of each task with 95% intervals, where the run lies, what to do next."""
+    rows: list[tuple[object, ...]] = []
+    for row in result.rows:
+        if row.level in ("overall", "task"):
+            title = "overall" if row.level == "overall" else str(row.task)
+            rows.append((title, *_shown(row.scores["lf1"]), *_shown(row.scores["f1"]), row.instances, row.samples))
+    click.echo(
+        f"{result.system.name} on {result.benchmark.id} {result.benchmark.version}, {result.benchmark.split} split\n"
+    )
+    print_table(("task", "LF1", "95%", "F1", "95%", "texts", "samples"), rows, right=(1, 2, 3, 4, 5, 6))
+    counts = result.rows[0].diagnostics
+    click.echo(
+        f"\ninvalid answers {counts['invalid']}, malformed records {counts['malformed']}, "
+        f"off-schema {counts['off_schema']}, not in the text {counts['hallucinated']}"
+    )
+    coverage = result.coverage
+    if result.partial:
+        warn(f"partial: {coverage.samples} of {coverage.samples_of} samples; a partial result is never ranked")
+        if has_complete_result(folder):
+            warn("the run's complete result stays as it is; massie score with the run's folder shows it")
+    elif coverage.cells < coverage.cells_of:
+        warn(
+            f"the build has {coverage.cells} of the {coverage.cells_of} {result.benchmark.split} cells of "
+            f"{result.benchmark.id}; the board shows that beside the result and does not rank it"
+        )
+    click.echo(f"\nrun     {folder}")
+    click.echo(f"result  {folder / RESULT}")
+    click.echo(f"board   massie leaderboard --runs {shlex.quote(str(folder.parent.parent))}")
+
+
+def _shown(interval: Any) -> tuple[str, str]:
+    if interval.value is None:
+        return "-", ""
+    return f"{interval.value:.1f}", f"{interval.low:.1f} to {interval.high:.1f}"
