@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,18 +10,7 @@ from massie.build import Benchmark, load_benchmark
 from massie.catalogue import Card, Catalogue, language
 from massie.readers import Faults, RawText, count, read_cell
 from massie.sources import SourceStore, cell_files
-from massie.types import Event, Mention, Record, Relation, Span, Split, Task
-
-
-def mentions_of(record: Record) -> Iterator[Mention]:
-    match record:
-        case Span(_, mention):
-            yield mention
-        case Relation(_, head, tail):
-            yield from (head, tail)
-        case Event(_, trigger, arguments):
-            yield trigger
-            yield from (argument.mention for argument in arguments)
+from massie.types import Event, Mention, Record, Split, Task, mentions_of
 
 
 @pytest.fixture(scope="module")
@@ -109,19 +97,19 @@ def test_some_spans_are_nested(demo: Benchmark):
         (start, end), (left, right) = inner.fragments[0], outer.fragments[-1]
         return inner != outer and left <= start < end <= right
 
-    spans = [[next(mentions_of(record)) for record in records] for _, records in gold_of(demo, Task.NER)]
+    spans = [[mentions_of(record)[0][1] for record in records] for _, records in gold_of(demo, Task.NER)]
     assert any(is_inside(inner, outer) for each in spans for inner in each for outer in each)
 
 
 @pytest.mark.parametrize("task", [Task.NER, Task.SF])
 def test_some_surface_is_gold_twice_in_a_text(demo: Benchmark, task: Task):
-    surfaces = [Counter(next(mentions_of(record)).surface for record in records) for _, records in gold_of(demo, task)]
+    surfaces = [Counter(mentions_of(record)[0][1].surface for record in records) for _, records in gold_of(demo, task)]
     assert any(each and max(each.values()) > 1 for each in surfaces)
 
 
 def test_some_mentions_are_discontinuous(demo: Benchmark):
     gold = [record for _, records in gold_of(demo, Task.NER) for record in records]
-    assert any(len(mention.fragments) > 1 for record in gold for mention in mentions_of(record))
+    assert any(len(mention.fragments) > 1 for record in gold for _, mention in mentions_of(record))
 
 
 @pytest.mark.parametrize("task", [Task.ED, Task.EE])
@@ -134,7 +122,7 @@ def test_some_texts_have_several_events_also_of_one_type(demo: Benchmark, task: 
 def test_some_argument_is_shared_by_two_events(demo: Benchmark):
     shared = 0
     for _, records in gold_of(demo, Task.EE):
-        played = Counter(mention for event in records for mention in set(list(mentions_of(event))[1:]))
+        played = Counter(mention for event in records for mention in {mention for _, mention in mentions_of(event)[1:]})
         shared += any(number > 1 for number in played.values())
     assert shared
 
@@ -142,7 +130,7 @@ def test_some_argument_is_shared_by_two_events(demo: Benchmark):
 def test_every_surface_stands_at_its_offsets(raw: dict[tuple[str, str, str], list[RawText]]):
     for texts in raw.values():
         for text in texts:
-            for mention in (mention for record in text.annotations for mention in mentions_of(record)):
+            for _, mention in (part for record in text.annotations for part in mentions_of(record)):
                 pieces = [text.text[start:end] for start, end in mention.fragments]
                 assert mention.surface in (" ".join(pieces), "".join(pieces)), text.where
                 assert mention.surface == mention.surface.strip(), text.where

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from massie.catalogue import Card, Catalogue, Counts, Status
 from massie.cli.main import cli
 from massie.readers import Joining, RawText, annotations_of, count, read_cell
 from massie.sources import SourceStore, cell_digest, cell_files
-from massie.types import Cell, Event, Mention, NotInMirrorError, Record, Relation, Span, Split, Task
+from massie.types import Cell, Event, NotInMirrorError, Split, Task, mentions_of
 
 pytestmark = pytest.mark.realdata
 
@@ -63,17 +62,6 @@ KNOWN_ASTRAY = {
     },
     "phee20": {"EE surface not at its offsets": 1},
 }
-
-
-def mentions_of(record: Record) -> Iterator[Mention]:
-    match record:
-        case Span(_, mention):
-            yield mention
-        case Relation(_, head, tail):
-            yield from (head, tail)
-        case Event(_, trigger, arguments):
-            yield trigger
-            yield from (argument.mention for argument in arguments)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +122,7 @@ def test_every_mention_of_every_instance_stands_at_its_offsets(read: Read):
         for task in read.card.tasks:
             steps = Steps()
             for instance in instances_of(read.card, task, code, Split.TEST, texts, glue, steps):
-                for mention in (mention for record in instance.records for mention in mentions_of(record)):
+                for _, mention in (part for record in instance.records for part in mentions_of(record)):
                     pieces = [instance.text[start:end] for start, end in mention.fragments]
                     assert glue.join(pieces) == mention.surface
                     assert mention.surface.strip()

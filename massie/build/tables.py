@@ -18,7 +18,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from massie.build.samples import CellData, SampleRow
-from massie.types import Argument, BuildError, Cell, Event, Instance, Mention, Record, Relation, Schema, Span, Split
+from massie.types import (
+    Argument,
+    BuildError,
+    Cell,
+    Event,
+    Instance,
+    Mention,
+    Record,
+    Relation,
+    Schema,
+    Span,
+    Split,
+    mentions_of,
+)
 
 _MENTION = pa.struct(
     [
@@ -76,7 +89,7 @@ def _instances_table(data: CellData) -> pa.Table:
 def _records_array(texts: Sequence[Sequence[Record]]) -> pa.Array:
     """The records of texts as nested lists, put together from flat columns (much faster than from dicts)."""
     records = [record for text in texts for record in text]
-    mentions = [_mentions(record) for record in records]
+    mentions = [mentions_of(record) for record in records]
     parts = [part for parts in mentions for part in parts]
     fragments = [mention.fragments for _, mention in parts]
     places = list(chain.from_iterable(fragments))
@@ -130,15 +143,6 @@ _KINDS: dict[str, type[Record]] = {"NER": Span, "SF": Span, "RE": Relation, "ED"
 
 def _rows(table: pa.Table) -> Sequence[dict[str, Any]]:
     return table.to_pylist()
-
-
-def _mentions(record: Record) -> list[tuple[str, Mention]]:
-    """The mentions of a record with the part that each plays."""
-    if isinstance(record, Span):
-        return [("span", record.mention)]
-    if isinstance(record, Relation):
-        return [("head", record.head), ("tail", record.tail)]
-    return [("trigger", record.trigger), *((argument.role, argument.mention) for argument in record.arguments)]
 
 
 def _records(plain: Sequence[dict[str, Any]], kind: type[Record]) -> Iterator[Record]:

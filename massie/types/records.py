@@ -87,6 +87,15 @@ class Event:
 Record = Span | Relation | Event
 
 
+def mentions_of(record: Record) -> list[tuple[str, Mention]]:
+    """The mentions of a record, each with its part: span, head, tail, trigger, or the role of an argument."""
+    if isinstance(record, Span):
+        return [("span", record.mention)]
+    if isinstance(record, Relation):
+        return [("head", record.head), ("tail", record.tail)]
+    return [("trigger", record.trigger), *((argument.role, argument.mention) for argument in record.arguments)]
+
+
 FLAT_TASKS = frozenset({Task.NER, Task.SF, Task.ED})
 """The tasks whose records are a span and a label, nothing else."""
 

@@ -18,6 +18,21 @@ from massie.cli.main import main
 
 MASSIE = Path(sys.executable).with_name("massie")
 
+SYSTEM = """
+import os
+from massie import Prediction, SystemCard
+class Mine:
+    def __init__(self, label="person"):
+        self.label = label
+    def describe(self):
+        return SystemCard(name="mine")
+    def predict(self, samples):
+        for sample in samples:
+            if os.environ.get("MINE_FAILS") == sample.id:
+                raise ValueError("boom")
+            yield Prediction(sample.id, records=[])
+"""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -138,3 +153,15 @@ def rivers(tmp_path: Path) -> Path:
     lines = _line("train", "The Tana is long.", "Tana") + _line("test", "They crossed the Congo.", "Congo")
     (tmp_path / "raw" / "eng.jsonl").write_text(lines, encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Path:
+    """A file ``mine.py`` with an adapter."""
+    (tmp_path / "mine.py").write_text(SYSTEM, encoding="utf-8")
+    return tmp_path / "mine.py"
+
+
+@pytest.fixture
+def ids(demo: Benchmark) -> list[str]:
+    return [sample.id for sample in demo.select(tasks=["EE"], languages=["swa"]).iter_samples()]
