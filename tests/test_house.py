@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,13 @@ def test_every_room_is_in_the_list_and_installed() -> None:
     assert folders == set(ROOMS)
     setup = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert all(f'"massie.{room}"' in setup for room in ROOMS)
+
+
+def test_every_folder_of_tests_is_collected(pytestconfig: pytest.Config) -> None:
+    """Pytest passes folders called build and the like over, unless it is told otherwise."""
+    passed_over: list[str] = pytestconfig.getini("norecursedirs")
+    for folder in {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}:
+        assert not [part for part in folder.parts for pattern in passed_over if fnmatch(part, pattern)], folder
 
 
 def test_content_folders_hold_no_python() -> None:
