@@ -27,6 +27,7 @@ class Access(StrEnum):
     OPEN = "open"
     ON_REQUEST = "on request"
     LDC = "LDC"
+    UNKNOWN = "unknown"
 
 
 class Join(StrEnum):
