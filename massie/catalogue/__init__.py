@@ -1,7 +1,7 @@
-"""The catalogue: dataset cards, languages and benchmark definitions and metric cards, read from ``tasks/`` and
-``metrics/``."""
+"""The catalogue: dataset cards, languages, benchmark definitions and tables of hard negatives, read from ``tasks/``,
+and metric cards, read from ``metrics/``."""
 
-from massie.catalogue.benchmarks import BenchmarkDefinition, Caps
+from massie.catalogue.benchmarks import Aggregation, BenchmarkDefinition, Caps, Only, Over
 from massie.catalogue.cards import (
     Access,
     Card,
@@ -11,25 +11,36 @@ from massie.catalogue.cards import (
     Label,
     Licence,
     MadeSplits,
-    Source,
-    SourceFiles,
     Status,
     TextRules,
     read_card,
 )
 from massie.catalogue.catalogue import Catalogue
-from massie.catalogue.languages import Language, language, languages
+from massie.catalogue.languages import Language, counted_under, language, languages
 from massie.catalogue.metrics import MetricCard, metric_cards
+from massie.catalogue.negatives import (
+    DEFAULT_NEGATIVES,
+    HARD_NEGATIVES,
+    EmbedderEntry,
+    NegativesTable,
+    read_negatives,
+)
+from massie.catalogue.paper import Published, published
+from massie.catalogue.source import Source, SourceFiles
 from massie.catalogue.yaml import Content, explain, first_fault, read_yaml, validated
 
 __all__ = [
+    "DEFAULT_NEGATIVES",
+    "HARD_NEGATIVES",
     "Access",
+    "Aggregation",
     "BenchmarkDefinition",
     "Caps",
     "Card",
     "Catalogue",
     "Content",
     "Counts",
+    "EmbedderEntry",
     "EventLabel",
     "Join",
     "Label",
@@ -37,16 +48,23 @@ __all__ = [
     "Licence",
     "MadeSplits",
     "MetricCard",
+    "NegativesTable",
+    "Only",
+    "Over",
+    "Published",
     "Source",
     "SourceFiles",
     "Status",
     "TextRules",
+    "counted_under",
     "explain",
     "first_fault",
     "language",
     "languages",
     "metric_cards",
+    "published",
     "read_card",
+    "read_negatives",
     "read_yaml",
     "validated",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from massie.catalogue.source import Source
 from massie.catalogue.yaml import Content, read_yaml, validated
 from massie.types import ContentError, Role, Schema, Split, Task
 
@@ -36,6 +37,7 @@ class Join(StrEnum):
     AUTO = "auto"  # by the language: with spaces, or without where its script has none
     SPACE = "space"
     NONE = "none"
+    MIXED = "mixed"  # with spaces, but none between Chinese or Japanese characters nor beside their punctuation
 
 
 class Licence(Content):
@@ -55,75 +57,6 @@ class Licence(Content):
     def title(self) -> str:
         """The licence in words."""
         return self.spdx or self.note or "none stated"
-
-
-class SourceFiles(Content):
-    """Files of some splits and languages.
-
-    ``path`` is one pattern or several (files that belong together); ``{lang}`` and ``{split}`` stand for the source's
-    own codes, ``{name}`` for each of ``names``: all files of the first name come before those of the next. With
-    ``archive`` (a zip, a tar, compressed or not, or one compressed file, whatever its suffix) the patterns name its
-    members, which come sorted by name; there ``*`` stands for any characters but a slash.
-    """
-
-    splits: list[str] = Field(min_length=1)
-    path: list[str] = Field(min_length=1)
-    languages: list[str] | None = None
-    names: list[str] | None = None
-    archive: str | None = None
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @field_validator("path")
-    @classmethod
-    def _stays_inside(cls, value: list[str]) -> list[str]:
-        for pattern in value:
-            if pattern.startswith("/") or ".." in pattern.split("/") or "\\" in pattern:
-                raise ValueError(f"{pattern!r} must be a relative path with '/' and without '..'")
-        return value
-
-
-class Source(Content):
-    """Where the raw files are: exactly one of ``github`` with ``commit``, ``url``, ``bundled`` and ``path``.
-
-    ``github`` is "owner/name", pinned to a 40-digit commit. ``url`` is a base address whose files are pinned by the
-    ``sha256`` of every cell. ``bundled`` is a folder of ``tasks/`` in this project. ``path`` names, in words, the
-    folder that the user must bring (``--raw DIR``).
-    """
-
-    github: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")
-    commit: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
-    url: str | None = Field(default=None, pattern=r"^https://")
-    bundled: str | None = None
-    path: str | None = None
-    language_codes: dict[str, str] = {}
-    split_codes: dict[str, str] = {}
-    files: list[SourceFiles] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Source:
-        places = [name for name in ("github", "url", "bundled", "path") if getattr(self, name)]
-        if len(places) != 1:
-            raise ValueError(f"exactly one of github, url, bundled, path must be given, not {places or 'none'}")
-        if (self.github is None) != (self.commit is None):
-            raise ValueError("github and commit belong together")
-        return self
-
-    @property
-    def pin(self) -> str:
-        """What the source is pinned to, as the manifest records it."""
-        if self.github:
-            return f"github.com/{self.github}@{self.commit}"
-        return self.url or (f"bundled:{self.bundled}" if self.bundled else f"brought by the user: {self.path}")
-
-    def address(self, path: str) -> str:
-        """The URL of a file or archive of the source."""
-        if self.github:
-            return f"https://raw.githubusercontent.com/{self.github}/{self.commit}/{path}"
-        return f"{(self.url or '').rstrip('/')}/{path}"
 
 
 class ReaderChoice(Content):
@@ -209,7 +142,11 @@ _KIND_OF_TASK = {Task.NER: "entities", Task.SF: "slots", Task.RE: "relations", T
 
 
 class Card(Content):
-    """A dataset: what it is, where its raw files are, how they are read, and which labels are asked for."""
+    """A dataset: what it is, where its raw files are, how they are read, and which labels are asked for.
+
+    ``gap`` says in one sentence why the dataset, or a part of it, cannot be built, where status and access do not say
+    it all; ``massie datasets --coverage`` shows it.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     name: str
@@ -222,6 +159,7 @@ class Card(Content):
     citation: str
     homepage: str | None
     notes: str | None = None
+    gap: str | None = Field(default=None, min_length=1)
     source: Source | None = None
     reader: ReaderChoice | None = None
     text: TextRules = TextRules()
@@ -278,6 +216,16 @@ class Card(Content):
         """The raw splits that the source has, in the card's order."""
         files = self.source.files if self.source else []
         return list(dict.fromkeys(split for entry in files for split in entry.splits))
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether anyone can have the raw files as they are, without asking or bringing them."""
+        return self.access is Access.OPEN and self.source is not None and self.source.path is None
+
+    def splits_of(self, raw_split: str) -> list[Split]:
+        """The splits that the texts of a raw split go to."""
+        made = next((made for made in self.splits if made.of == raw_split), None)
+        return [Split(raw_split)] if made is None else [split for split in Split if split in made.shares]
 
     def raw_cells(self) -> Iterator[tuple[str, str]]:
         """(language, raw split) of every group of files that the source has, without repetition."""

@@ -14,31 +14,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
-from massie.catalogue import Content
+from massie.readers.pairs import PairOptions
 from massie.readers.reading import RawText, Reading
 from massie.sources import RawFile
-from massie.types import Argument, Event, Mention, ReaderError, Record, Relation, Span
+from massie.types import Argument, Event, Mention, Record, Relation, Span
 
 _MENTION = re.compile(r"(T[^\t]+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)")
+_LINE = re.compile(r"[^\n]+")
 _PASSED_OVER = frozenset("AMN#*")
 _BOM = "\ufeff"
 
 MALFORMED = "malformed line"
 UNKNOWN_KIND = "line of an unknown kind"
 UNDECLARED = "reference to an id that no line declares"
+OTHER_SURFACE = "mention whose stated surface is not at its offsets, taken from there"
 
 
-class Options(Content):
-    """How roles of events are written.
+class Options(PairOptions):
+    """How the files are called and how roles of events are written.
 
     ``numbered_roles``: a number at a role's end counts its fillers (``Person2``) and is taken off. ``role_suffix``: an
-    ending that is then taken off every role (``-Arg``).
+    ending that is then taken off every role (``-Arg``). ``trust_offsets``: offsets are right where a stated surface is
+    not (cut at a line break, say); such a mention is counted, and its surface is taken from the text.
     """
 
     numbered_roles: bool = False
     role_suffix: str = ""
+    trust_offsets: bool = False
 
     def role(self, written: str) -> str:
         """The role without number and suffix."""
@@ -48,14 +51,14 @@ class Options(Content):
 
 def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterator[RawText]:
     """Yield a text for each pair of files; lines that cannot be read and ids that lead nowhere are faults."""
-    for text_file, annotation_file in _pairs(files):
+    for text_file, annotation_file in options.pairs(files):
         raw = text_file.text("utf-8")
         text = reading.joining.text(raw.removeprefix(_BOM))
         lines = _lines(annotation_file, reading)
         if raw.startswith(_BOM) and _fitting(text, lines.mentions, -1) > _fitting(text, lines.mentions, 0):
             # Some tools count the BOM as the text's first character.
             lines.mentions = {name: written.moved(-1) for name, written in lines.mentions.items()}
-        yield RawText(text, tuple(_records(text, lines, options, reading)), text_file.name)
+        yield RawText(text, tuple(_records(text, lines, annotation_file.name, options, reading)), text_file.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,24 @@ class _Written:
             return False
         return " ".join(text[start:end] for start, end in self.fragments).replace("\n", " ") == self.surface
 
-    def mention(self, text: str, reading: Reading) -> Mention:
+    def mention(self, text: str, where: str, options: Options, reading: Reading) -> Mention:
         if self.stands_in(text):
             return reading.joining.mention(text, self.fragments)
-        return Mention(self.surface, self.fragments)
+        bare = self._without_line_end(text)
+        if bare.stands_in(text):
+            return reading.joining.mention(text, bare.fragments)
+        # As brat itself has it, a mention that goes over a line break has a fragment on each line.
+        places = [match.span() for start, end in self.fragments for match in _LINE.finditer(text, start, end)]
+        if not options.trust_offsets or not places or self.fragments[-1][1] > len(text):
+            return Mention(self.surface, self.fragments)
+        reading.faults.add(OTHER_SURFACE, where)
+        return reading.joining.mention(text, places)
+
+    def _without_line_end(self, text: str) -> _Written:
+        """Without the carriage return at its end, which is half of a line end and in no surface."""
+        *others, (start, end) = self.fragments
+        by = int(text[start:end].endswith("\r"))
+        return _Written(self.label, (*others, (start, end - by)), self.surface)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +112,6 @@ class _Lines:
     mentions: dict[str, _Written] = field(default_factory=dict[str, _Written])
     relations: list[_Linked] = field(default_factory=list[_Linked])
     events: dict[str, _Linked] = field(default_factory=dict[str, _Linked])
-
-
-def _pairs(files: Sequence[RawFile]) -> Iterator[tuple[RawFile, RawFile]]:
-    by_stem: dict[str, dict[str, RawFile]] = {}
-    for file in files:
-        path = PurePosixPath(file.name)
-        if path.suffix not in (".txt", ".ann"):
-            raise ReaderError(f"{file.path}: brat has .txt and .ann files; take this one out of the card's files")
-        by_stem.setdefault(str(path.with_suffix("")), {})[path.suffix] = file
-    for stem, pair in by_stem.items():
-        for suffix in (".txt", ".ann"):
-            if suffix not in pair:
-                there = next(iter(pair.values()))
-                raise ReaderError(f"{there.path}: its companion {stem}{suffix} is missing; fetch the source again")
-        yield pair[".txt"], pair[".ann"]
 
 
 def _lines(file: RawFile, reading: Reading) -> _Lines:
@@ -154,8 +156,10 @@ def _fitting(text: str, mentions: dict[str, _Written], by: int) -> int:
     return sum(written.moved(by).stands_in(text) for written in mentions.values())
 
 
-def _records(text: str, lines: _Lines, options: Options, reading: Reading) -> Iterator[Record]:
-    mentions = {name: written.mention(text, reading) for name, written in lines.mentions.items()}
+def _records(text: str, lines: _Lines, where: str, options: Options, reading: Reading) -> Iterator[Record]:
+    mentions = {
+        name: written.mention(text, f"{where}:{name}", options, reading) for name, written in lines.mentions.items()
+    }
     triggers = {name: event.links[0][1] for name, event in lines.events.items()}
     no_spans = set(triggers.values())
     yield from (Span(lines.mentions[name].label, mentions[name]) for name in mentions if name not in no_spans)

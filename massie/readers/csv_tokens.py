@@ -16,24 +16,23 @@ from operator import itemgetter
 
 from pydantic import Field
 
-from massie.catalogue import Content
 from massie.readers.reading import RawText, Reading
-from massie.readers.tokens import tagged_text
+from massie.readers.tokens import TagOptions, tagged_text
 from massie.sources import RawFile
 from massie.types import ReaderError
 
 
-class Options(Content):
+class Options(TagOptions):
     """The header's names of the columns: ``sentence`` id, ``token``, ``tags`` (one for each layer).
 
-    Rows of a sentence stand together. ``tag_separator`` parts a tag's mark from its label.
+    Rows of a sentence stand together. Where fields are not ``quoted``, a quotation mark is a character like any other.
     """
 
     sentence: str
     token: str
     tags: tuple[str, ...] = Field(min_length=1)
     delimiter: str = Field(default=",", min_length=1, max_length=1)
-    tag_separator: str = Field(default="-", min_length=1)
+    quoted: bool = True
 
 
 def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterator[RawText]:
@@ -42,12 +41,13 @@ def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterat
         for where, group in groupby(_rows(file, options, reading), key=itemgetter(0)):
             _, tokens, *layers = zip(*group, strict=True)
             text, offsets = reading.joining.join(tokens)
-            yield tagged_text(text, offsets, layers, options.tag_separator, reading, where)
+            yield tagged_text(text, offsets, layers, options.scheme, reading, where)
 
 
 def _rows(file: RawFile, options: Options, reading: Reading) -> Iterator[tuple[str, ...]]:
     """(place of the sentence, token, tag of each layer) of every row that is whole."""
-    rows = csv.reader(StringIO(file.text(), newline=""), delimiter=options.delimiter, strict=True)
+    quoting = csv.QUOTE_MINIMAL if options.quoted else csv.QUOTE_NONE
+    rows = csv.reader(StringIO(file.text(), newline=""), delimiter=options.delimiter, quoting=quoting, strict=True)
     seen: set[str] = set()
     sentence, where = None, ""
     try:

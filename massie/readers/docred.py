@@ -8,7 +8,8 @@ All tokens of a document are joined by the card's rule. A relation is yielded fo
 two entities (massie.readers.clusters says why).
 
 A mention starts at its first token and is as long as its name (without white space, where the joined text has none):
-token boundaries may cut a name short (``1914`` for ``1914年``), so the name is the gold, not ``pos``'s end.
+token boundaries may cut a name short (``1914`` for ``1914年``), so the name is the gold, not ``pos``'s end, unless the
+card says otherwise.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
 from massie.catalogue import Content
 from massie.readers.clusters import NOT_THERE, UNKNOWN_ENTITY, WITHOUT_MENTIONS, cluster, relations_between
@@ -27,16 +28,24 @@ from massie.types import Mention, Relation
 
 
 class Options(Content):
-    """The layout is fixed: no options."""
+    """How a file holds its documents, and how far a mention goes.
+
+    ``mentions``: a mention is its ``name``, from its first token on, or the tokens of its ``position``, for a source
+    whose names are less true than its tokens.
+    """
+
+    layout: Literal[Layout.ARRAY, Layout.LINES] = Layout.ARRAY
+    mentions: Literal["name", "position"] = "name"
 
 
 def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterator[RawText]:
     """Yield the documents; a mention whose name does not stand at its place is a fault."""
     for file in files:
-        for where, item in items(file, Layout.ARRAY):
+        for where, item in items(file, options.layout):
             document = _document(item, where, reading)
             clusters = [
-                cluster(_mentions(entity, document, where, reading)) for entity in listed(item, "vertexSet", where)
+                cluster(_mentions(entity, document, where, options, reading))
+                for entity in listed(item, "vertexSet", where)
             ]
             yield RawText(document.text, tuple(_relations(item, clusters, where, reading)), where)
 
@@ -47,6 +56,13 @@ class _Document:
     tokens: list[tuple[int, int]]
     sentences: list[int]  # of each sentence, the number of its first token; at last the number of all tokens
 
+    def token(self, sentence: int, place: int) -> int | None:
+        """The number of the token at a place in a sentence, or None where there is none."""
+        if not 0 <= sentence < len(self.sentences) - 1 or place < 0:
+            return None
+        token = self.sentences[sentence] + place
+        return token if token < self.sentences[sentence + 1] else None
+
 
 def _document(item: Any, where: str, reading: Reading) -> _Document:
     sentences = [listed(sentence, "", where) for sentence in listed(item, "sents", where)]
@@ -54,14 +70,18 @@ def _document(item: Any, where: str, reading: Reading) -> _Document:
     return _Document(text, tokens, list(accumulate((len(sentence) for sentence in sentences), initial=0)))
 
 
-def _mentions(entity: Any, document: _Document, where: str, reading: Reading) -> Iterator[Mention]:
+def _mentions(entity: Any, document: _Document, where: str, options: Options, reading: Reading) -> Iterator[Mention]:
     for plain in listed(entity, "", where):
         try:
-            name, sentence, first = str(at(plain, "name")), int(at(plain, "sent_id")), int(at(plain, "pos.0"))
+            sentence, first = int(at(plain, "sent_id")), int(at(plain, "pos.0"))
+            if options.mentions == "name":
+                name = reading.joining.text(str(at(plain, "name")))
+                mention = _named(name, sentence, first, document, reading)
+            else:
+                mention = _positioned(sentence, first, int(at(plain, "pos.1")), document, reading)
         except (KeyError, TypeError, ValueError):
             reading.faults.add(INCOMPLETE, where)
             continue
-        mention = _named(reading.joining.text(name), sentence, first, document, reading)
         if mention is None:
             reading.faults.add(NOT_THERE, where)
         else:
@@ -69,16 +89,21 @@ def _mentions(entity: Any, document: _Document, where: str, reading: Reading) ->
 
 
 def _named(name: str, sentence: int, first: int, document: _Document, reading: Reading) -> Mention | None:
-    if not 0 <= sentence < len(document.sentences) - 1:
-        return None
-    token = document.sentences[sentence] + first
-    if first < 0 or token >= document.sentences[sentence + 1]:
+    token = document.token(sentence, first)
+    if token is None:
         return None
     start = document.tokens[token][0]
     for surface in (name, "".join(name.split())):
         if surface and document.text.startswith(surface, start):
             return reading.joining.mention(document.text, [(start, start + len(surface))])
     return None
+
+
+def _positioned(sentence: int, first: int, end: int, document: _Document, reading: Reading) -> Mention | None:
+    token, last = document.token(sentence, first), document.token(sentence, end - 1)
+    if token is None or last is None or last < token:
+        return None
+    return reading.joining.mention(document.text, [(document.tokens[token][0], document.tokens[last][1])])
 
 
 def _relations(item: Any, clusters: Sequence[tuple[Mention, ...]], where: str, reading: Reading) -> Iterator[Relation]:

@@ -20,15 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from massie.catalogue import Content
 from massie.readers.json_items import INCOMPLETE, OUTSIDE, Passage, PassageOptions, at, items, listed
 from massie.readers.reading import Faults, RawText, Reading
 from massie.sources import RawFile
-from massie.types import Argument, Event, Mention, ReaderError
+from massie.types import Argument, Event, Mention, ReaderError, Span
+
+NO_TRIGGER = "event without a trigger"
 
 
 class MentionPaths(Content):
@@ -40,33 +42,53 @@ class MentionPaths(Content):
 
 
 class ArgumentPaths(MentionPaths):
-    """``each`` leads from an event to its arguments; the other paths start at an argument."""
+    """``each`` leads from an event to its arguments; the other paths start at an argument.
+
+    ``trigger_role`` is the role of the arguments that are the event's trigger: of several each is a fragment of it.
+    """
 
     each: str
     role: str
+    trigger_role: str | None = None
+
+
+class SpanPaths(MentionPaths):
+    """``each`` leads from an item to its entities; the other paths start at an entity."""
+
+    each: str
+    label: str
 
 
 class Options(PassageOptions):
-    """Where the events and their parts stand.
+    """Where the events and their parts stand, and the entities, where they are wanted.
 
-    ``events`` starts at the item of a text; the paths of ``label``, ``trigger`` and ``arguments.each`` start at an
-    event. An event type is what stands at the paths of ``label``, joined by colons. ``offset_repair`` lists numbers to
+    ``events`` and ``spans.each`` start at the item of a text; the paths of ``label``, ``trigger`` and
+    ``arguments.each`` start at an event. Its trigger is at ``trigger`` or is the arguments of ``trigger_role``. An
+    event type is what stands at the paths of ``label``, joined by colons. ``offset_repair`` lists numbers to
     add to all offsets of a text, tried in this order and used where more of its surfaces then stand at their offsets:
     for sources in which some texts were counted from another character than the first.
     """
 
     events: str
     label: list[str] = Field(min_length=1)
-    trigger: MentionPaths
+    trigger: MentionPaths | None = None
     arguments: ArgumentPaths | None = None
+    spans: SpanPaths | None = None
     offset_repair: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_trigger(self) -> Self:
+        if (self.trigger is None) == (self.arguments is None or self.arguments.trigger_role is None):
+            raise ValueError("exactly one of trigger and arguments.trigger_role must be given")
+        return self
 
 
 def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterator[RawText]:
-    """Yield the items' texts with their events.
+    """Yield the items' texts with their entities, if asked for, and their events.
 
-    An event or argument without label or offsets, or outside its text, is a fault, as is a text whose offsets were
-    repaired. An event may lack the list of arguments. Raises ReaderError for an item without text or list of events.
+    An entity, event or argument without label or offsets, or outside its text, is a fault, as are an event without
+    trigger and a text whose offsets were repaired. An event may lack the list of arguments. Raises ReaderError for an
+    item without text or list of events.
     """
     for file in files:
         for where, item in items(file, options.layout):
@@ -75,7 +97,9 @@ def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterat
             shift = _best_shift(plains, passage, options, reading)
             if shift:
                 reading.faults.add(f"text whose offsets were shifted by {shift:+d} to meet its surfaces", where)
-            yield RawText(passage.text, tuple(_events(plains, _Place(passage, shift, where), options, reading)), where)
+            place = _Place(passage, shift, where)
+            spans = _spans(item, place, options, reading)
+            yield RawText(passage.text, (*spans, *_events(plains, place, options, reading)), where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +120,47 @@ def _each(item: Any, path: str, where: str) -> list[Any]:
     return found
 
 
-def _events(plains: list[Any], place: _Place, options: Options, reading: Reading) -> Iterator[Event]:
-    for plain in plains:
+def _spans(item: Any, place: _Place, options: Options, reading: Reading) -> Iterator[Span]:
+    paths = options.spans
+    if paths is None:
+        return
+    for plain in _each(item, paths.each, place.where):
         try:
-            label = ":".join(_words(plain, path) for path in options.label)
-            trigger = _mention(plain, options.trigger, place, reading)
+            yield Span(_words(plain, paths.label), _mention(plain, paths, place, reading))
         except (KeyError, TypeError):
             reading.faults.add(INCOMPLETE, place.where)
         except ValueError:
             reading.faults.add(OUTSIDE, place.where)
+
+
+def _events(plains: list[Any], place: _Place, options: Options, reading: Reading) -> Iterator[Event]:
+    for plain in plains:
+        try:
+            label = ":".join(_words(plain, path) for path in options.label)
+            trigger = _mention(plain, options.trigger, place, reading) if options.trigger else None
+        except (KeyError, TypeError):
+            reading.faults.add(INCOMPLETE, place.where)
+            continue
+        except ValueError:
+            reading.faults.add(OUTSIDE, place.where)
+            continue
+        arguments = tuple(_arguments(plain, place, options, reading))
+        if trigger is None:
+            trigger, arguments = _without_trigger(arguments, place, options, reading)
+        if trigger is None:
+            reading.faults.add(NO_TRIGGER, place.where)
         else:
-            yield Event(label, trigger, tuple(_arguments(plain, place, options, reading)))
+            yield Event(label, trigger, arguments)
+
+
+def _without_trigger(
+    arguments: tuple[Argument, ...], place: _Place, options: Options, reading: Reading
+) -> tuple[Mention | None, tuple[Argument, ...]]:
+    """The trigger that stands among the arguments, if there is one, and the others."""
+    role = options.arguments.trigger_role if options.arguments else None
+    fragments = sorted({fragment for each in arguments if each.role == role for fragment in each.mention.fragments})
+    trigger = reading.joining.mention(place.passage.text, fragments) if fragments else None
+    return trigger, tuple(each for each in arguments if each.role != role)
 
 
 def _arguments(plain: Any, place: _Place, options: Options, reading: Reading) -> Iterator[Argument]:

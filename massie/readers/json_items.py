@@ -25,10 +25,11 @@ class Layout(StrEnum):
     LINES = "lines"  # an item a line
     ARRAY = "array"  # one array of items
     OBJECT = "object"  # one object: id to item
+    WHOLE = "whole"  # the file is one item
 
 
 def items(file: RawFile, layout: Layout) -> Iterator[tuple[str, Any]]:
-    """Yield each item with its place: ``file:line``, ``file:item number`` (from 1) or ``file:id``.
+    """Yield each item with its place: ``file:line``, ``file:item number`` (from 1), ``file:id`` or ``file``.
 
     Raises ReaderError, naming file and line, where the file is not JSON of this layout.
     """
@@ -38,6 +39,9 @@ def items(file: RawFile, layout: Layout) -> Iterator[tuple[str, Any]]:
                 yield f"{file.name}:{number}", _parsed(line, file, number)
         return
     whole = _parsed(file.text(), file, 1)
+    if layout is Layout.WHOLE:
+        yield file.name, whole
+        return
     if not isinstance(whole, list if layout is Layout.ARRAY else dict):
         raise ReaderError(f"{file.path}: not one JSON {layout}; set the reader's layout in the card")
     if layout is Layout.ARRAY:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 from massie.catalogue import Card, Join, language
 from massie.sources import RawFile
 from massie.types import Mention, Record
+
+_UNSPACED = "[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_WIDE_MARK = "[\u3001-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff65]"
+# The last character of a token and the first of the next, where mixed joining leaves no space between them.
+_GLUED = re.compile(rf"{_UNSPACED}{_UNSPACED}|{_WIDE_MARK}.|.{_WIDE_MARK}|\s.|.\s", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +55,24 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """How tokens become text, for one language of a card."""
+    """How tokens become text, for one language of a card.
+
+    ``mixed``: with spaces, but none where Chinese or Japanese characters meet (massie.catalogue.Join).
+    """
 
     spaces: bool
     space_token: str | None = None
     replace: dict[int, str] = field(default_factory=dict[int, str])
+    mixed: bool = False
 
     @classmethod
     def for_card(cls, card: Card, code: str) -> Joining:
         """The rule that holds for a language of a card: its own, else the card's, else by its script."""
         rules = card.text
         join = rules.join_by_language.get(code, rules.join)
-        spaces = language(code).spaces if join is Join.AUTO else join is Join.SPACE
-        return cls(spaces, rules.space_token, {ord(old): new for old, new in rules.replace.items()})
+        spaces = language(code).spaces if join is Join.AUTO else join is not Join.NONE
+        replace = {ord(old): new for old, new in rules.replace.items()}
+        return cls(spaces, rules.space_token, replace, join is Join.MIXED)
 
     @property
     def glue(self) -> str:
@@ -76,10 +87,19 @@ class Joining:
         """The text of a list of tokens, and each token's ``(start, end)`` in it."""
         if self.space_token is not None:
             tokens = [" " if token == self.space_token else token for token in tokens]
+        if self.mixed:
+            return self._join_mixed(tokens)
         lengths = list(map(len, tokens))
         starts = accumulate(map(len(self.glue).__add__, lengths), initial=0)
         offsets = [(start, start + length) for start, length in zip(starts, lengths, strict=False)]
         return self.text(self.glue.join(tokens)), offsets
+
+    def _join_mixed(self, tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+        spaces = ["" if _GLUED.fullmatch(left[-1:] + right[:1]) else " " for left, right in pairwise(tokens)]
+        parts = [token + space for token, space in zip(tokens, [*spaces, ""], strict=False)]
+        starts = accumulate(map(len, parts), initial=0)
+        offsets = [(start, start + len(token)) for start, token in zip(starts, tokens, strict=False)]
+        return self.text("".join(parts)), offsets
 
     def mention(self, text: str, fragments: Sequence[tuple[int, int]]) -> Mention:
         """The mention at these places of a text (its surface taken from there)."""

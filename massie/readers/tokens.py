@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
+from pydantic import Field
+
+from massie.catalogue import Content
 from massie.readers.reading import Joining, RawText, Reading
-from massie.readers.tags import OUTSIDE, TagSpan, decode, is_tag
+from massie.readers.tags import OUTSIDE, Scheme, TagSpan, decode, is_tag
 from massie.types import Span
 
 Offsets = Sequence[tuple[int, int]]
 
 
+class TagOptions(Content):
+    """How a source writes its tags: the options that the readers of tokenised formats have in common.
+
+    A tag is its mark (B, I, E ...), ``tag_separator`` (may be empty: ``BPER``), its label; with ``tag_label_first`` its
+    label, the separator, its mark (``PER-B``). ``outside`` is the tag of a token in no span. ``tags_parted_by`` parts
+    the tags of nested spans that stand in one field. ``tag_spellings`` maps whole tags to those that they stand for,
+    where a source writes some in another way (``TIM: I-TIM`` for a label without marks).
+    """
+
+    tag_separator: str = "-"
+    tag_label_first: bool = False
+    outside: str = Field(default=OUTSIDE, min_length=1)
+    tags_parted_by: str | None = Field(default=None, min_length=1)
+    tag_spellings: dict[str, str] = {}
+
+    @cached_property
+    def scheme(self) -> Scheme:
+        """How a tag is to be read."""
+        spellings = tuple(self.tag_spellings.items())
+        return Scheme(self.tag_separator, self.tag_label_first, self.outside, self.tags_parted_by, spellings)
+
+
 def tagged_text(
-    text: str, offsets: Offsets, layers: Iterable[Sequence[str]], separator: str, reading: Reading, where: str
+    text: str, offsets: Offsets, layers: Iterable[Sequence[str]], scheme: Scheme, reading: Reading, where: str
 ) -> RawText:
     """The text with the spans of every layer of tags, layer after layer; what is not a tag counts as O and a fault.
 
@@ -20,7 +46,7 @@ def tagged_text(
     """
     spans: list[Span] = []
     for tags in layers:
-        for label, first, last in _decoded(tags, separator, reading, where):
+        for label, first, last in _decoded(tags, scheme, reading, where):
             place = (offsets[first][0], offsets[last][1])
             spans.append(Span(label, reading.joining.mention(text, [place])))
     return RawText(text, tuple(spans), where)
@@ -56,11 +82,11 @@ def join_marked(tokens: Sequence[str], glued: Iterable[bool], joining: Joining) 
     return joining.text("".join(parts[:-1])), offsets
 
 
-def _decoded(tags: Sequence[str], separator: str, reading: Reading, where: str) -> list[TagSpan]:
+def _decoded(tags: Sequence[str], scheme: Scheme, reading: Reading, where: str) -> list[TagSpan]:
     try:
-        return decode(tags, separator)
+        return decode(tags, scheme)
     except ValueError:
-        known = [tag if is_tag(tag, separator) else OUTSIDE for tag in tags]
+        known = [tag if is_tag(tag, scheme) else scheme.outside for tag in tags]
         wrong = sum(tag != read for tag, read in zip(tags, known, strict=True))
         reading.faults.add("not a tag of the scheme, taken as O", where, wrong)
-        return decode(known, separator)
+        return decode(known, scheme)

@@ -13,7 +13,7 @@ from massie.catalogue import Card, SourceFiles
 from massie.sources.archives import unpacked
 from massie.sources.cache import Cache, digest_of
 from massie.sources.files import RawFile
-from massie.sources.places import Origin, address, discard, obtain, origin, source_of
+from massie.sources.places import Origin, SourceFile, address, discard, obtain, origin, source_of
 from massie.sources.store import SourceStore
 from massie.types import SourceError
 
@@ -21,10 +21,10 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class SourcePath:
+class SourcePart:
     """What a cell needs of a source: a file, or of an archive the ``members`` that match these patterns."""
 
-    path: str
+    file: SourceFile
     members: tuple[str, ...] | None = None
 
 
@@ -35,31 +35,31 @@ def cell_files(card: Card, language: str, raw_split: str, store: SourceStore) ->
     and where the cell's digest is not the one of the card's counts. Files of a ``url:`` source are pinned by that
     digest alone, so that a missing one is an error too.
     """
-    wanted = source_paths(card, language, raw_split)
-    places = obtain(card, list(dict.fromkeys(each.path for each in wanted)), store)
+    parts = source_parts(card, language, raw_split)
+    places = obtain(card, list(dict.fromkeys(part.file for part in parts)), store)
     archives = _Archives(card, Cache(store.cache), places)
     files: dict[RawFile, None] = {}
-    for each in wanted:
-        if each.members is None:
-            files[RawFile(each.path, places[each.path])] = None
+    for part in parts:
+        if part.members is None:
+            files[RawFile(part.file.path, places[part.file])] = None
         else:
-            files.update(dict.fromkeys(archives.matching(each.path, each.members)))
+            files.update(dict.fromkeys(archives.matching(part.file, part.members)))
     _verify(card, language, raw_split, list(files), list(places), store)
     return list(files)
 
 
-def source_paths(card: Card, language: str, raw_split: str) -> list[SourcePath]:
+def source_parts(card: Card, language: str, raw_split: str) -> list[SourcePart]:
     """What a cell needs of its source, in the card's order; raises SourceError where the card has no such cell."""
-    wanted = [
-        path
+    parts = [
+        part
         for entry in source_of(card).files
         if raw_split in entry.splits and language in (entry.languages or card.languages)
-        for path in _expanded(card, entry, language, raw_split)
+        for part in _expanded(card, entry, language, raw_split)
     ]
-    if not wanted:
+    if not parts:
         known = ", ".join(f"{known}/{split}" for known, split in card.raw_cells())
         raise SourceError(f"{card.id}: the source has no files for {language}/{raw_split}; it has {known}")
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys(parts))
 
 
 def cell_digest(files: Sequence[RawFile]) -> str:
@@ -74,7 +74,7 @@ def cell_digest(files: Sequence[RawFile]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _expanded(card: Card, entry: SourceFiles, language: str, raw_split: str) -> Iterator[SourcePath]:
+def _expanded(card: Card, entry: SourceFiles, language: str, raw_split: str) -> Iterator[SourcePart]:
     source = source_of(card)
     codes = {
         "{lang}": source.language_codes.get(language, language),
@@ -84,9 +84,10 @@ def _expanded(card: Card, entry: SourceFiles, language: str, raw_split: str) -> 
         values = codes if name is None else codes | {"{name}": name}
         patterns = [_filled(pattern, values) for pattern in entry.path]
         if entry.archive is not None:
-            yield SourcePath(_filled(entry.archive, values), tuple(patterns))
+            archive = _filled(entry.archive, values)
+            yield SourcePart(SourceFile(archive, source.address(archive, entry)), tuple(patterns))
         else:
-            yield from map(SourcePath, patterns)
+            yield from (SourcePart(SourceFile(path, source.address(path, entry))) for path in patterns)
 
 
 def _filled(pattern: str, values: dict[str, str]) -> str:
@@ -100,10 +101,10 @@ class _Archives:
 
     card: Card
     cache: Cache
-    places: dict[str, Path]
-    listed: dict[str, dict[str, Path]] = field(default_factory=dict[str, dict[str, Path]])
+    places: dict[SourceFile, Path]
+    listed: dict[SourceFile, dict[str, Path]] = field(default_factory=dict[SourceFile, dict[str, Path]])
 
-    def matching(self, archive: str, patterns: Iterable[str]) -> list[RawFile]:
+    def matching(self, archive: SourceFile, patterns: Iterable[str]) -> list[RawFile]:
         """The members of an archive that match any of the patterns, sorted by name.
 
         Raises SourceError where a pattern matches none.
@@ -114,15 +115,15 @@ class _Archives:
             names = _matching(members, pattern)
             if not names:
                 raise SourceError(
-                    f"{self.card.id}: the archive {archive} has no member {pattern!r}; it has {_some(members)}: "
+                    f"{self.card.id}: the archive {archive.path} has no member {pattern!r}; it has {_some(members)}: "
                     "mend the card's pattern"
                 )
             found.update(names)
         return [RawFile(name, members[name]) for name in sorted(found)]
 
-    def _members(self, archive: str) -> dict[str, Path]:
+    def _members(self, archive: SourceFile) -> dict[str, Path]:
         if archive not in self.listed:
-            folder = unpacked(self.places[archive], archive, self.card.id, self.cache)
+            folder = unpacked(self.places[archive], archive.path, self.card.id, self.cache)
             files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
             self.listed[archive] = {file.relative_to(folder).as_posix(): file for file in files}
         return self.listed[archive]
@@ -135,12 +136,12 @@ def _matching(names: Iterable[str], pattern: str) -> list[str]:
 
 
 def _verify(
-    card: Card, language: str, raw_split: str, files: Sequence[RawFile], paths: Sequence[str], store: SourceStore
+    card: Card, language: str, raw_split: str, files: Sequence[RawFile], had: Sequence[SourceFile], store: SourceStore
 ) -> None:
     counts = card.counts.get(language, {}).get(raw_split)
     expected = counts.sha256 if counts else None
     field_name = f"counts.{language}.{raw_split}.sha256"
-    addresses = _some([address(card, path, store) for path in paths])
+    addresses = _some([address(card, file, store) for file in had])
     if expected is None:
         if source_of(card).url:
             raise SourceError(
@@ -153,7 +154,7 @@ def _verify(
         return
     match origin(card, store):
         case Origin.NETWORK:
-            discard(card, paths, store)
+            discard(had, store)
             way_out = "what was downloaded is discarded: fetch it again; if that does not help, upstream has changed it"
         case Origin.MIRROR:
             way_out = "refresh the mirror's file; if that does not help, upstream has changed it"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from massie.catalogue import Card
-from massie.sources.cells import cell_files, source_paths
+from massie.sources.cells import cell_files, source_parts
 from massie.sources.network import Progress
-from massie.sources.places import Origin, obtain, origin
+from massie.sources.places import Origin, SourceFile, obtain, origin
 from massie.sources.store import SourceStore
-from massie.types import NotInMirrorError, UnknownNameError
+from massie.types import NotInMirrorError, SourceError, UnknownNameError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,17 @@ def fetch(
         if language not in card.languages:
             raise UnknownNameError("language", language, card.languages, f"(of {card.id})")
     cells = [cell for cell in card.raw_cells() if languages is None or cell[0] in languages]
-    paths = {cell: [wanted.path for wanted in source_paths(card, *cell)] for cell in cells}
-    every = list(dict.fromkeys(path for needed in paths.values() for path in needed))
+    files = {cell: [part.file for part in source_parts(card, *cell)] for cell in cells}
+    every = list(dict.fromkeys(file for needed in files.values() for file in needed))
     if origin(card, store) is Origin.NETWORK:
         # All cells at once, so that small ones do not wait for each other.
         obtain(card, every, store, progress)
-    had: dict[str, Path] = {}
+    had: dict[SourceFile, Path] = {}
     missing: list[tuple[str, str]] = []
     for cell in cells:
         try:
             cell_files(card, *cell, store)
-            had |= obtain(card, paths[cell], store)
+            had |= obtain(card, files[cell], store)
         except NotInMirrorError as error:
             missing.append(cell)
             if len(missing) == len(cells):
@@ -60,5 +60,21 @@ def fetch(
     return FetchReport(card.id, origin(card, store), len(had), _size(had), tuple(missing))
 
 
-def _size(files: dict[str, Path]) -> int:
+def lacking(card: Card, store: SourceStore) -> list[tuple[str, str]]:
+    """The cells (language, raw split) of a card whose files this machine lacks and may not download.
+
+    It only looks for them: nothing is verified, unpacked or downloaded.
+    """
+    if origin(card, store) is Origin.NETWORK and not store.offline:
+        return []
+    missing: list[tuple[str, str]] = []
+    for cell in card.raw_cells():
+        try:
+            obtain(card, [part.file for part in source_parts(card, *cell)], store)
+        except SourceError:
+            missing.append(cell)
+    return missing
+
+
+def _size(files: dict[SourceFile, Path]) -> int:
     return sum(file.stat().st_size for file in files.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -21,6 +22,14 @@ class Origin(StrEnum):
     MIRROR = "mirror"
     BUNDLED = "bundled"
     BROUGHT = "brought by the user"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file or archive of a source: its path within the source, and its URL where the source is on the network."""
+
+    path: str
+    url: str
 
 
 def source_of(card: Card) -> Source:
@@ -43,50 +52,53 @@ def origin(card: Card, store: SourceStore) -> Origin:
     return Origin.MIRROR if store.mirror else Origin.NETWORK
 
 
-def obtain(card: Card, paths: Sequence[str], store: SourceStore, progress: Progress | None = None) -> dict[str, Path]:
-    """The place on this machine of each path of the card's source, downloaded where that must be.
+def obtain(
+    card: Card, files: Sequence[SourceFile], store: SourceStore, progress: Progress | None = None
+) -> dict[SourceFile, Path]:
+    """The place on this machine of each file of the card's source, downloaded where that must be.
 
     Raises NotInMirrorError for a file that the mirror lacks, SourceError for one that cannot be had otherwise.
     """
-    for path in paths:
-        if path.startswith("/") or ".." in path.split("/") or "\\" in path:
-            raise SourceError(f"{card.id}: source: the path {path!r} leads out of the source; mend the card")
+    for file in files:
+        if file.path.startswith("/") or ".." in file.path.split("/") or "\\" in file.path:
+            raise SourceError(f"{card.id}: source: the path {file.path!r} leads out of the source; mend the card")
     match origin(card, store):
         case Origin.NETWORK:
-            return _downloaded(card, paths, store, progress)
+            return _downloaded(card, files, store, progress)
         case Origin.MIRROR:
-            return {path: _in_mirror(card, path, store) for path in paths}
+            return {file: _in_mirror(card, file, store) for file in files}
         case Origin.BUNDLED:
-            return {path: _bundled(card, path) for path in paths}
+            return {file: _bundled(card, file) for file in files}
         case Origin.BROUGHT:
-            return {path: _brought(card, path, store) for path in paths}
+            return {file: _brought(card, file, store) for file in files}
 
 
-def address(card: Card, path: str, store: SourceStore) -> str:
-    """Where a path of the card's source is had from, for messages: a URL, or a place on this machine."""
-    source = source_of(card)
+def address(card: Card, file: SourceFile, store: SourceStore) -> str:
+    """Where a file of the card's source is had from, for messages: a URL, or a place on this machine."""
     match origin(card, store):
         case Origin.NETWORK | Origin.MIRROR:
-            return source.address(path)
+            return file.url
         case Origin.BUNDLED:
-            return str(content_folder("tasks") / str(source.bundled) / path)
+            return str(content_folder("tasks") / str(source_of(card).bundled) / file.path)
         case Origin.BROUGHT:
-            return str(_brought_folder(card, store) / path)
+            return str(_brought_folder(card, store) / file.path)
 
 
-def discard(card: Card, paths: Sequence[str], store: SourceStore) -> None:
-    """Removes downloads of the card's source from the cache."""
+def discard(files: Sequence[SourceFile], store: SourceStore) -> None:
+    """Removes downloads from the cache."""
     cache = Cache(store.cache)
     with cache.writing():
-        for path in paths:
-            cache.forget(source_of(card).address(path))
+        for file in files:
+            cache.forget(file.url)
 
 
-def _downloaded(card: Card, paths: Sequence[str], store: SourceStore, progress: Progress | None) -> dict[str, Path]:
+def _downloaded(
+    card: Card, files: Sequence[SourceFile], store: SourceStore, progress: Progress | None
+) -> dict[SourceFile, Path]:
     cache = Cache(store.cache)
-    urls = {path: source_of(card).address(path) for path in paths}
-    held = {url: place for url in urls.values() if (place := cache.found(url))}
-    missing = [url for url in dict.fromkeys(urls.values()) if url not in held]
+    urls = list(dict.fromkeys(file.url for file in files))
+    held = {url: place for url in urls if (place := cache.found(url))}
+    missing = [url for url in urls if url not in held]
     if missing and store.offline:
         raise SourceError(
             f"{card.id}: {missing[0]} is not in the cache {store.cache} and MASSIE_OFFLINE forbids to download it; "
@@ -94,32 +106,31 @@ def _downloaded(card: Card, paths: Sequence[str], store: SourceStore, progress: 
         )
     if missing:
         held |= download_all(missing, card.id, cache, parallel=store.parallel, progress=progress)
-    return {path: held[url] for path, url in urls.items()}
+    return {file: held[file.url] for file in files}
 
 
-def _in_mirror(card: Card, path: str, store: SourceStore) -> Path:
-    url = source_of(card).address(path)
-    inside = url.removeprefix("https://")
+def _in_mirror(card: Card, file: SourceFile, store: SourceStore) -> Path:
+    inside = file.url.removeprefix("https://")
     if ".." in inside.split("/"):
-        raise SourceError(f"{card.id}: source: the URL {url} leads out of its host; mend the card")
+        raise SourceError(f"{card.id}: source: the URL {file.url} leads out of its host; mend the card")
     place = (store.mirror or Path()) / inside
     if not place.is_file():
         raise NotInMirrorError(
-            f"{card.id}: the mirror does not hold {url}: there is no file {place}; "
+            f"{card.id}: the mirror does not hold {file.url}: there is no file {place}; "
             "put it there, or unset --mirror and MASSIE_MIRROR to download it"
         )
     return place
 
 
-def _bundled(card: Card, path: str) -> Path:
-    place = content_folder("tasks") / str(source_of(card).bundled) / path
+def _bundled(card: Card, file: SourceFile) -> Path:
+    place = content_folder("tasks") / str(source_of(card).bundled) / file.path
     if not place.is_file():
         raise SourceError(f"{card.id}: the bundled file {place} is missing; install MASSIE again, or mend the card")
     return place
 
 
-def _brought(card: Card, path: str, store: SourceStore) -> Path:
-    place = _brought_folder(card, store) / path
+def _brought(card: Card, file: SourceFile, store: SourceStore) -> Path:
+    place = _brought_folder(card, store) / file.path
     if not place.is_file():
         raise SourceError(
             f"{card.id}: there is no file {place}; the dataset must be brought ({source_of(card).path}): "

@@ -210,10 +210,67 @@ def test_a_missing_companion_is_an_error_that_names_it(read_brat: Read) -> None:
 
 
 def test_a_file_that_is_neither_text_nor_annotations_is_an_error(read_brat: Read) -> None:
-    with pytest.raises(ReaderError, match=r"annotation\.conf: brat has \.txt and \.ann files"):
+    with pytest.raises(ReaderError, match=r"annotation\.conf: neither '{document}\.txt' nor '{document}\.ann'"):
         read_brat({"annotation.conf": ""})
+
+
+def test_the_card_says_how_the_two_files_of_a_document_are_called(read_brat: Read) -> None:
+    files = {
+        "Spans/s_1.txt": "T1\tPERSON 0 5\tAmina\n",
+        "Texts/t_2.txt": "",
+        "Texts/t_1.txt": TEXT,
+        "Spans/s_2.txt": "",
+    }
+    names = {"text_file": "Texts/t_{document}.txt", "annotation_file": "Spans/s_{document}.txt"}
+
+    assert read_brat(files, **names) == [
+        RawText(TEXT, (Span("PERSON", AMINA),), "Texts/t_1.txt"),
+        RawText("", (), "Texts/t_2.txt"),
+    ]
+
+
+def test_a_name_of_files_without_document_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"'\*\.txt' must have {document} once"):
+        Options(text_file="*.txt")
+
+
+def test_half_of_a_line_end_is_no_part_of_a_mention(read_brat: Read, faults: Faults) -> None:
+    text = "Amina\r\nin Kisumu\r\n"
+    lines = "T1\tPERSON 0 6\tAmina\r\nT2\tCITY 10 17\tKisumu\nT3\tCITY 10 17\tKismu\n"
+
+    assert records(read_brat, lines, text) == (
+        Span("PERSON", AMINA),
+        Span("CITY", Mention("Kisumu", ((10, 16),))),
+        Span("CITY", Mention("Kismu", ((10, 17),))),
+    )
+    assert not faults.counts
 
 
 def test_text_that_is_not_utf8_is_an_error_that_names_the_line(read_brat: Read) -> None:
     with pytest.raises(ReaderError, match=r"1\.txt:2: not utf-8"):
         read_brat({"1.txt": b"Amina\n\xff", "1.ann": ""})
+
+
+def test_a_mention_whose_surface_differs_may_be_read_at_its_offsets(read_brat: Read, faults: Faults) -> None:
+    annotations = "T1\tPERSON 0 5\tAmiina\nR1\tMET Arg1:T1 Arg2:T2\nT2\tCITY 32 37;37 38\tKisum u\n"
+    kisumu = Mention("Kisum u", ((32, 37), (37, 38)))
+    read = records(read_brat, annotations, trust_offsets=True)
+    assert read == (Span("PERSON", AMINA), Span("CITY", kisumu), Relation("MET", AMINA, kisumu))
+    assert faults.counts == {"mention whose stated surface is not at its offsets, taken from there": 1}
+    assert faults.places == {"mention whose stated surface is not at its offsets, taken from there": ["a/1.ann:T1"]}
+
+
+def test_a_surface_that_goes_over_a_line_break_and_is_cut_there_is_read_in_fragments(
+    read_brat: Read, faults: Faults
+) -> None:
+    annotations = "T1\tCITY 32 43\tKisumu.\nShe\n"
+    assert records(read_brat, annotations, trust_offsets=True) == (
+        Span("CITY", Mention("Kisumu. She", ((32, 39), (40, 43)))),
+    )
+    assert faults.counts["line of an unknown kind"] == 1
+
+
+def test_offsets_beyond_the_text_are_not_trusted(read_brat: Read) -> None:
+    assert records(read_brat, "T1\tCITY 99 105\tKisumu\n", trust_offsets=True) == (
+        Span("CITY", Mention("Kisumu", ((99, 105),))),
+    )

@@ -66,9 +66,10 @@ def test_a_sentence_is_its_tokens_joined_with_its_tagged_spans(columns: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("delimiter", "row"), [("tab", "Amina\tB-PER"), ("space", "Amina B-PER"), ("white space", "Amina \t  B-PER ")]
+    ("delimiter", "row"),
+    [("tab", "Amina\tB-PER"), ("space", "Amina B-PER"), ("white space", "Amina \t  B-PER "), ("bar", "Amina|B-PER")],
 )
-def test_columns_are_parted_by_a_tab_a_space_or_any_white_space(columns: Any, delimiter: str, row: str) -> None:
+def test_columns_are_parted_by_a_tab_a_space_a_bar_or_any_white_space(columns: Any, delimiter: str, row: str) -> None:
     (text,) = columns(row, delimiter=delimiter)
     assert spans(text) == [("PER", "Amina")]
 
@@ -115,6 +116,75 @@ def test_a_document_marker_parts_sentences_with_or_without_blank_lines(columns: 
 def test_the_separator_within_tags_is_the_cards(columns: Any) -> None:
     (text,) = columns("Rex\tB_NON_HUMAN\n", tag_separator="_")
     assert spans(text) == [("NON_HUMAN", "Rex")]
+
+
+def test_the_token_may_stand_behind_its_tag_and_the_tags_be_of_another_scheme(columns: Any, faults: Faults) -> None:
+    content = "0\tcum\nPRS-B\tAmina\nPRS-I\tOdhiambo\n"
+    (text,) = columns(content, token=2, tags=[1], tag_label_first=True, outside="0")
+    assert (text.text, spans(text)) == ("cum Amina Odhiambo", [("PRS", "Amina Odhiambo")])
+    assert not faults.counts
+
+
+def test_tabs_and_spaces_may_part_the_columns_of_one_file(columns: Any, faults: Faults) -> None:
+    content = "Amina\t PS_B\nin\tO\nKisumu    LC_B\n"
+    (text,) = columns(content, delimiter="white space", tag_separator="_", tag_label_first=True)
+    assert spans(text) == [("PS", "Amina"), ("LC", "Kisumu")]
+    assert not faults.counts
+
+
+def test_tags_of_nested_spans_may_be_the_rest_of_the_row(columns: Any, faults: Faults) -> None:
+    content = "the O\nport B-OCC\nauthority I-OCC B-ORG\nof I-ORG\nKisumu I-ORG B-GPE\n"
+    (text,) = columns(content, delimiter="space", tags_parted_by=" ")
+    assert spans(text) == [
+        ("OCC", "port authority"),
+        ("ORG", "authority of Kisumu"),
+        ("GPE", "Kisumu"),
+    ]
+    assert not faults.counts
+
+
+def test_tags_of_nested_spans_may_be_parted_by_a_character_of_their_own(columns: Any, faults: Faults) -> None:
+    (text,) = columns("Kisumu\tB-ORG|B-LOC\nCollege\tI-ORG|?\nopens\tO\n", tags_parted_by="|")
+    assert spans(text) == [("ORG", "Kisumu"), ("LOC", "Kisumu")]
+    assert faults.counts == {"not a tag of the scheme, taken as O": 1}
+
+
+MARKED = {"columns": 3, "mark_column": 2, "tags": [3]}
+
+
+def test_the_marks_may_stand_in_a_column_of_their_own(columns: Any, faults: Faults) -> None:
+    content = "Amina\tB\tI-PER\nOdhiambo\tI\tI-PER\nKisumu\tU\tLOC\nsings\tO\tO\n"
+    (text,) = columns(content, **MARKED)
+    assert spans(text) == [("PER", "Amina Odhiambo"), ("LOC", "Kisumu")]
+    assert not faults.counts
+
+
+def test_a_label_without_a_mark_or_a_mark_without_a_label_is_outside_and_counted(columns: Any, faults: Faults) -> None:
+    (text,) = columns("Amina\tO\tI-PER\nsings\tB\tO\nKisumu\tB\tI-LOC\n", **MARKED)
+    assert spans(text) == [("LOC", "Kisumu")]
+    assert faults.counts == {"a mark without a label or a label without a mark, taken as O": 2}
+
+
+def test_the_number_behind_a_token_is_taken_off(columns: Any) -> None:
+    content = "東0\tB-LOC\n京1\tI-LOC\n20\tO\n011\tO\na10\tO\n\ufffd\ufffd0\tO\n"
+    (text,) = columns(content, joining=Joining(spaces=False), numbered_tokens=True)
+    assert (text.text, spans(text)) == ("東京20a\ufffd\ufffd", [("LOC", "東京")])
+
+
+def test_an_escaped_token_is_the_one_that_it_stands_for(columns: Any) -> None:
+    (text,) = columns("Amina\tB-PER\n<COLON>\tO\n<URL>\tO\n", escaped_tokens={"<COLON>": ":"})
+    assert text.text == "Amina : <URL>"
+
+
+def test_sentences_may_end_behind_a_token(columns: Any, faults: Faults) -> None:
+    content = "Amina\tB-PER\nsings\tO\n.\tO\nKisumu\tB-LOC\n.\tO\n\nin\nKisumu\tB-LOC\n"
+    texts = columns(content, sentence_ends=["."])
+    assert [(text.text, text.where) for text in texts] == [
+        ("Amina sings .", "data/a.tsv:1"),
+        ("Kisumu .", "data/a.tsv:4"),
+        ("in Kisumu", "data/a.tsv:7"),
+    ]
+    assert faults.places == {"too few columns, the missing taken as O": ["data/a.tsv:7"]}
 
 
 def test_single_characters_are_replaced_as_the_card_says(columns: Any) -> None:
@@ -204,8 +274,33 @@ def test_a_tab_within_a_token_is_kept(columns: Any, faults: Faults) -> None:
     assert faults.places == {"too many columns": ["data/a.tsv:1"]}
 
 
+def test_a_bar_may_be_a_token_of_columns_parted_by_bars(columns: Any, faults: Faults) -> None:
+    (text,) = columns("Amina|B-PER\n||O\na|b|O\n", delimiter="bar")
+    assert (text.text, spans(text)) == ("Amina | a|b", [("PER", "Amina")])
+    assert faults.counts == {"too many columns": 2}
+
+
+def test_a_missing_tag_is_the_outside_of_the_card(columns: Any, faults: Faults) -> None:
+    (text,) = columns("Amina\tB-PER\nsings\n", outside="Other")
+    assert spans(text) == [("PER", "Amina")]
+    assert faults.counts == {"too few columns, the missing taken as O": 1}
+
+
 def test_fields_behind_the_columns_are_passed_over(columns: Any, faults: Faults) -> None:
     (text,) = columns("1\tAmina\tB-PER\tO\tO\n2\tsings\tO\tO\n", columns=4, token=2, tags=[3, 4])
+    assert (text.text, spans(text)) == ("Amina sings", [("PER", "Amina")])
+    assert faults.counts == {"too many columns": 1}
+
+
+def test_a_tag_written_otherwise_is_the_one_that_it_stands_for(columns: Any, faults: Faults) -> None:
+    content = "in\tNONE\nMay\tTIM\n2020\tTIM\nAmina\t-PER\nOdhiambo\t-PER\nsings\t-\n"
+    (text,) = columns(content, tag_spellings={"TIM": "I-TIM", "-PER": "B-PER", "NONE": "O"})
+    assert spans(text) == [("TIM", "May 2020"), ("PER", "Amina"), ("PER", "Odhiambo")]
+    assert faults.counts == {"not a tag of the scheme, taken as O": 1}
+
+
+def test_an_empty_field_before_the_tag_is_passed_over(columns: Any, faults: Faults) -> None:
+    (text,) = columns("Amina\t\tB-PER\nsings\tO\n")
     assert (text.text, spans(text)) == ("Amina sings", [("PER", "Amina")])
     assert faults.counts == {"too many columns": 1}
 
@@ -234,7 +329,33 @@ def test_files_are_read_in_their_order(tmp_path: Path, reading: Reading) -> None
     assert [text.text for text in read(files, Options.model_validate(PLAIN), reading)] == ["b", "a"]
 
 
-@pytest.mark.parametrize("wrong", [{"token": 3}, {"tags": [0]}, {"tags": []}, {"misc_column": 3}, {"delimiter": ","}])
+@pytest.mark.parametrize(
+    "wrong", [{"token": 3}, {"tags": [0]}, {"tags": []}, {"misc_column": 3}, {"delimiter": ","}, {"mark_column": 3}]
+)
 def test_options_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Options.model_validate({**PLAIN, **wrong})
+
+
+def test_a_header_row_with_comments_below_it_is_passed_over_and_a_document_may_have_many_sentences(
+    columns: Any, faults: Faults
+) -> None:
+    header = "TOKEN\tNE\tMISC\n# x:document_id = 1\n# x:date = 1854-01-24\n"
+    rows = "Amina\tB-pers\tNoSpaceAfter\n.\tO\tEndOfLine|EndOfSentence\n#\tO\tNoSpaceAfter|LED0.00\n7\tB-scope\t_\n"
+    options = {"columns": 3, "misc_column": 3, "no_space": "NoSpaceAfter", "comments": ["# ", "TOKEN\tNE\t"]}
+    first, second = columns(f"{header}{rows}\n# x:document_id = 2\nTOKEN\tO\t\n", **options)
+    assert (first.text, spans(first)) == ("Amina. #7", [("pers", "Amina"), ("scope", "7")])
+    assert second.text == "TOKEN"
+    assert not faults.counts
+
+
+@pytest.mark.parametrize("size", range(1, 40, 3))
+def test_a_large_file_is_read_in_pieces_with_the_same_texts_and_line_numbers(
+    columns: Any, faults: Faults, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    content = "Amina\tB-PER\r\n\r\n\r\nOdhiambo\tB-PER\n\nsings\n \nin\tO\nKisumu\tB-LOC\n\n\n"
+    whole, places = columns(content), dict(faults.places)
+    faults.places.clear()
+    monkeypatch.setattr("massie.readers.columns._PIECE", size)
+    assert columns(content) == whole
+    assert faults.places == places == {"too few columns, the missing taken as O": ["data/a.tsv:6"]}

@@ -70,6 +70,26 @@ def test_another_delimiter_can_be_named(table: Any) -> None:
     assert [text.text for text in table("id\tword\ttag\n1\ta,b\tO\n", delimiter="\t")] == ["a,b"]
 
 
+def test_a_quote_is_a_character_like_any_other_where_fields_are_not_quoted(table: Any, faults: Faults) -> None:
+    (text,) = table('id\tword\ttag\n1\t"Amina\tB_PER\n1\tsings"\tO\n', delimiter="\t", quoted=False)
+    assert (text.text, spans(text)) == ('"Amina sings"', [("PER", '"Amina')])
+    assert not faults.counts
+
+
+def test_the_tags_may_be_of_another_scheme(table: Any, faults: Faults) -> None:
+    (text,) = table("id,word,tag\n1,Amina,BPER\n1,sings,Other\n", tag_separator="", outside="Other")
+    assert spans(text) == [("PER", "Amina")]
+    assert not faults.counts
+
+
+def test_rows_that_are_one_empty_field_are_passed_over(table: Any, faults: Faults) -> None:
+    assert [text.text for text in table('id,word,tag\r\ns: 0,Amina,B_PER\r\n""\r\n""\r\ns: 2,sings,O\r\n')] == [
+        "Amina",
+        "sings",
+    ]
+    assert not faults.counts
+
+
 def test_a_row_that_is_not_whole_is_left_out_and_counted(table: Any, faults: Faults) -> None:
     (text,) = table("id,word,tag\n1,Amina,B_PER\n1,sings\n1,,O\n1,well,O\n")
     assert text.text == "Amina well"

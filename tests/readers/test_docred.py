@@ -24,13 +24,14 @@ def faults() -> Faults:
 
 @pytest.fixture
 def read_documents(tmp_path: Path, faults: Faults) -> Read:
-    """Reads a file with these documents."""
+    """Reads a file with these documents: ``read_documents(document, option=...)``."""
 
-    def read_them(*documents: Any, spaces: bool = True) -> list[RawText]:
+    def read_them(*documents: Any, spaces: bool = True, **options: Any) -> list[RawText]:
         path = tmp_path / "a.json"
-        path.write_text(json.dumps(documents), encoding="utf-8")
+        lines = options.get("layout") == "lines"
+        path.write_text("\n".join(map(json.dumps, documents)) if lines else json.dumps(documents), encoding="utf-8")
         reading = Reading("a", "eng", "test", "en", "test", Joining(spaces=spaces), faults)
-        return list(read([RawFile("data/a.json", path)], Options(), reading))
+        return list(read([RawFile("data/a.json", path)], Options.model_validate(options), reading))
 
     return read_them
 
@@ -96,6 +97,33 @@ def test_a_name_that_does_not_stand_at_its_place_is_a_fault(
         "mention that is not at its offsets": 1,
         "relation to an entity without usable mentions": 1,
     }
+
+
+def test_a_document_may_be_a_line(read_documents: Read) -> None:
+    first, second = read_documents(ENGLISH, ENGLISH, layout="lines")
+
+    assert (first.where, second.where) == ("data/a.json:1", "data/a.json:2")
+    assert [(text.text, text.annotations) for text in (first, second)] == [
+        (text.text, text.annotations) for text in read_documents(ENGLISH) * 2
+    ]
+
+
+def test_a_mention_may_be_the_tokens_of_its_position_whatever_its_name(read_documents: Read, faults: Faults) -> None:
+    entities = [[mention("Otien", 1, 0, 1), mention("she", 0, 0, 2)], [mention("here", 1, 3, 4)]]
+
+    assert read_documents(ENGLISH | {"vertexSet": entities}, mentions="position") == read_documents(ENGLISH)
+    assert not faults.counts
+
+
+@pytest.mark.parametrize("place", [(1, 3, 3), (1, 3, 9), (7, 3, 4), (1, -1, 1)])
+def test_a_position_that_is_not_in_its_sentence_is_a_fault(
+    read_documents: Read, faults: Faults, place: tuple[int, int, int]
+) -> None:
+    entities = [ENGLISH["vertexSet"][0], [mention("Kisumu", *place)]]
+    (text,) = read_documents(ENGLISH | {"vertexSet": entities}, mentions="position")
+
+    assert text.annotations == ()
+    assert faults.counts["mention that is not at its offsets"] == 1
 
 
 def test_broken_mentions_and_relations_are_faults(read_documents: Read, faults: Faults) -> None:

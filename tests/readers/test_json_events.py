@@ -12,7 +12,7 @@ from massie.readers import Faults, Joining, Reading
 from massie.readers.json_events import Options, read
 from massie.readers.reading import RawText
 from massie.sources import RawFile
-from massie.types import Argument, Event, Mention, ReaderError
+from massie.types import Argument, Event, Mention, ReaderError, Span
 
 TEXT = "The mill at Ostrava closed, and Jana lost her job."
 PATHS: dict[str, Any] = {
@@ -63,6 +63,49 @@ def texts_of(
 def test_reads_type_trigger_and_arguments_at_their_paths(tmp_path: Path) -> None:
     [text] = texts_of(tmp_path, [{"text": TEXT, "events": [closing()]}])
     assert text == RawText(TEXT, (CLOSING,), "a.jsonl:1")
+
+
+BY_ROLE: dict[str, Any] = {
+    "trigger": None,
+    "arguments": {**PATHS["arguments"], "trigger_role": "trigger"},
+}
+
+
+def test_the_trigger_may_be_the_argument_of_a_role(tmp_path: Path) -> None:
+    arguments = [*closing()["arguments"], stood("closed", role="trigger")]
+    [text] = texts_of(tmp_path, [{"text": TEXT, "events": [{"type": "closing", "arguments": arguments}]}], BY_ROLE)
+    assert text.annotations == (CLOSING,)
+
+
+def test_several_arguments_of_that_role_are_fragments_of_the_trigger(tmp_path: Path) -> None:
+    arguments = [stood(surface, role="trigger") for surface in ("her job", "lost", "lost")]
+    [text] = texts_of(tmp_path, [{"text": TEXT, "events": [{"type": "loss", "arguments": arguments}]}], BY_ROLE)
+    lost, job = mention("lost").fragments[0], mention("her job").fragments[0]
+    assert text.annotations == (Event("loss", Mention("lost her job", (lost, job))),)
+
+
+def test_an_event_without_an_argument_of_that_role_is_a_fault(tmp_path: Path) -> None:
+    at = reading()
+    [text] = texts_of(tmp_path, [{"text": TEXT, "events": [closing()]}], BY_ROLE, at)
+    assert text.annotations == ()
+    assert at.faults.counts == {"event without a trigger": 1}
+
+
+@pytest.mark.parametrize("options", [{"trigger": None}, {"arguments": BY_ROLE["arguments"]}])
+def test_the_trigger_is_said_once(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"exactly one of trigger and arguments\.trigger_role"):
+        Options.model_validate(PATHS | options)
+
+
+def test_entities_come_before_the_events(tmp_path: Path) -> None:
+    at = reading()
+    entities = [stood("Jana", kind="person"), stood("Ostrava"), {"kind": "city", "start": 5, "end": 99}]
+    item: dict[str, Any] = {"text": TEXT, "events": [closing()], "entities": entities}
+    [text] = texts_of(
+        tmp_path, [item], {"spans": {"each": "entities[]", "label": "kind", "start": "start", "end": "end"}}, at
+    )
+    assert text.annotations == (Span("person", mention("Jana")), CLOSING)
+    assert at.faults.counts == {"annotation without label or offsets": 1, "offsets outside the text": 1}
 
 
 def test_goes_through_lists_of_lists(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def test_items_of_any_layout_are_found(tmp_path: Path) -> None:
 
     assert list(items(RawFile("a.json", path), Layout.LINES)) == [("a.json:1", {"x": 1})]
     assert list(items(RawFile("a.json", path), Layout.OBJECT)) == [("a.json:x", 1)]
+    assert list(items(RawFile("a.json", path), Layout.WHOLE)) == [("a.json", {"x": 1})]
 
 
 def test_the_empty_path_is_the_value_itself() -> None:

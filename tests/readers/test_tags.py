@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from massie.readers.tags import OUTSIDE, TagSpan, decode, is_tag
+from massie.readers.tags import OUTSIDE, Scheme, TagSpan, decode, is_tag
 
 LABELS = ("PER", "LOC", "weather/attribute", "B-x")
 
@@ -65,9 +65,69 @@ def test_a_broken_tag_opens_a_span_of_its_own(tags: list[str], spans: list[tuple
     assert decode(tags) == spans
 
 
-def test_a_tag_is_split_at_the_first_separator_only() -> None:
+def test_a_tag_is_split_at_the_separator_next_to_its_mark_only() -> None:
     assert decode(["B-reference-part", "I-reference-part"]) == [("reference-part", 0, 1)]
-    assert decode(["B_NON_HUMAN"], separator="_") == [("NON_HUMAN", 0, 0)]
+    assert decode(["B_NON_HUMAN"], Scheme("_")) == [("NON_HUMAN", 0, 0)]
+    assert decode(["NON_HUMAN_B"], Scheme("_", label_first=True)) == [("NON_HUMAN", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [
+        (Scheme(label_first=True), ["PRS-B", "PRS-I", "O", "GEO-B"]),
+        (Scheme(label_first=True, outside="0"), ["PRS-B", "PRS-I", "0", "GEO-B"]),
+        (Scheme(outside="Other"), ["B-PRS", "I-PRS", "Other", "B-GEO"]),
+        (Scheme(separator=""), ["BPRS", "IPRS", "O", "BGEO"]),
+        (Scheme(separator="", label_first=True), ["PRSB", "PRSI", "O", "GEOB"]),
+    ],
+)
+def test_the_scheme_says_how_tags_are_written(scheme: Scheme, tags: list[str]) -> None:
+    assert decode(tags, scheme) == [("PRS", 0, 1), ("GEO", 3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tag"),
+    [
+        (Scheme(separator=""), "B"),
+        (Scheme(separator=""), ""),
+        (Scheme(separator=""), "XPRS"),
+        (Scheme(label_first=True), "B-PRS"),
+        (Scheme(label_first=True), "-B"),
+        (Scheme(outside="0"), "O"),
+    ],
+)
+def test_a_tag_of_another_scheme_is_refused(scheme: Scheme, tag: str) -> None:
+    assert not is_tag(tag, scheme)
+
+
+NESTED = Scheme(parted_by=" ")
+
+
+@pytest.mark.parametrize(
+    ("tags", "spans"),
+    [
+        (["B-ORG", "I-ORG B-GPE", "O"], [("ORG", 0, 1), ("GPE", 1, 1)]),
+        (["B-OCC", "I-OCC B-ORG", "I-ORG"], [("OCC", 0, 1), ("ORG", 1, 2)]),
+        (["B-ORG B-ORG", "I-ORG I-ORG", "I-ORG"], [("ORG", 0, 2), ("ORG", 0, 1)]),
+        (["B-ORG", "I-ORG B-ORG"], [("ORG", 0, 1), ("ORG", 1, 1)]),
+        (["B-GPE", "B-GPE"], [("GPE", 0, 0), ("GPE", 1, 1)]),
+        (["O", "I-GPE I-ORG"], [("GPE", 1, 1), ("ORG", 1, 1)]),
+        (["B-ORG S-GPE", "E-ORG", "I-ORG"], [("ORG", 0, 1), ("GPE", 0, 0), ("ORG", 2, 2)]),
+    ],
+    ids=["inner", "inner moves up", "same label", "same label inside", "neighbours", "no span open", "BIOES"],
+)
+def test_several_tags_of_a_token_are_nested_spans(tags: list[str], spans: list[tuple[str, int, int]]) -> None:
+    assert decode(tags, NESTED) == spans
+
+
+@given(tags_of("BI") | tags_of("BIES"))
+def test_one_tag_a_token_is_read_alike_with_nested_spans_and_without(tags: list[str]) -> None:
+    assert decode(tags, NESTED) == decode(tags)
+
+
+def test_all_of_the_tags_of_a_token_must_be_tags() -> None:
+    assert is_tag("I-ORG B-GPE", NESTED)
+    assert not is_tag("I-ORG GPE", NESTED)
 
 
 def test_no_tags_have_no_spans() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from massie.catalogue import Card, Catalogue
 from massie.sources import RawFile, SourceStore, cell_digest, cell_files
 from massie.sources.cache import Cache
-from massie.sources.cells import _matching, source_paths
+from massie.sources.cells import _matching, source_parts
 from massie.types import NotInMirrorError, SourceError
 
 COMMIT = "0" * 40
@@ -61,7 +61,7 @@ def test_patterns_take_the_sources_own_codes_of_language_and_split(make_card: Ma
 
 def test_all_files_of_the_first_name_come_before_those_of_the_next(make_card: MakeCard):
     card = make_card(of_path(["{lang}/{name}.txt", "{lang}/{name}.ann"], names=["b", "a"]))
-    assert [wanted.path for wanted in source_paths(card, "swa", "test")] == [
+    assert [part.file.path for part in source_parts(card, "swa", "test")] == [
         "swa/b.txt",
         "swa/b.ann",
         "swa/a.txt",
@@ -71,7 +71,7 @@ def test_all_files_of_the_first_name_come_before_those_of_the_next(make_card: Ma
 
 def test_a_name_that_looks_like_a_mark_stays_as_it_is(make_card: MakeCard):
     card = make_card(of_path("{name}.{lang}", names=["{lang}"]))
-    assert [wanted.path for wanted in source_paths(card, "swa", "test")] == ["{lang}.swa"]
+    assert [part.file.path for part in source_parts(card, "swa", "test")] == ["{lang}.swa"]
 
 
 def test_entries_of_one_cell_belong_together_and_other_languages_have_theirs(make_card: MakeCard):
@@ -82,8 +82,24 @@ def test_entries_of_one_cell_belong_together_and_other_languages_have_theirs(mak
         {"splits": ["test"], "path": ["d", "a"]},
     ]
     card = make_card(GITHUB | {"files": files})
-    assert [wanted.path for wanted in source_paths(card, "swa", "test")] == ["a", "d"]
-    assert [wanted.path for wanted in source_paths(card, "deu", "test")] == ["a", "b", "d"]
+    assert [part.file.path for part in source_parts(card, "swa", "test")] == ["a", "d"]
+    assert [part.file.path for part in source_parts(card, "deu", "test")] == ["a", "b", "d"]
+
+
+def test_files_of_a_repository_of_their_own_are_read_from_there(make_card: MakeCard, store: SourceStore):
+    own = {"github": "someone/lakes", "commit": "1" * 40}
+    files = [
+        {"splits": ["test"], "path": "test.txt", "languages": ["swa"]},
+        {"splits": ["test"], "path": "test.txt", "languages": ["deu"]} | own,
+    ]
+    card = make_card(GITHUB | {"files": files})
+    mirrored(store, "test.txt", b"Rufiji")
+    assert store.mirror is not None
+    lakes = store.mirror / "raw.githubusercontent.com" / "someone" / "lakes" / ("1" * 40) / "test.txt"
+    lakes.parent.mkdir(parents=True)
+    lakes.write_bytes(b"Bodensee")
+    assert [file.text() for file in cell_files(card, "swa", "test", store)] == ["Rufiji"]
+    assert cell_files(card, "deu", "test", store) == [RawFile("test.txt", lakes)]
 
 
 def test_a_cell_that_the_source_has_not_is_one_error_that_lists_those_it_has(make_card: MakeCard, store: SourceStore):
@@ -126,7 +142,7 @@ def test_without_mirror_and_network_the_error_says_what_to_do(make_card: MakeCar
 def in_cache(card: Card, store: SourceStore, path: str, data: bytes) -> Path:
     """A file put into the cache as if it had been downloaded."""
     assert card.source is not None
-    url, cache = card.source.address(path), Cache(store.cache)
+    url, cache = card.source.address(path, card.source.files[0]), Cache(store.cache)
     part = cache.claim_part(url)
     part.write_bytes(data)
     return cache.keep(url, part)

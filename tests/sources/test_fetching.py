@@ -72,9 +72,10 @@ def test_what_is_in_the_cache_is_not_downloaded_again(make_card: MakeCard, store
     card, cache = make_card(SOURCE), Cache(store.cache)
     assert card.source is not None
     for path in ("swa/train.txt", "swa/test.txt"):
-        part = cache.claim_part(card.source.address(path))
+        url = card.source.address(path, card.source.files[0])
+        part = cache.claim_part(url)
         part.write_bytes(b"Rufiji\n")
-        cache.keep(card.source.address(path), part)
+        cache.keep(url, part)
     offline = replace(store, mirror=None, offline=True)
     assert fetch(card, offline, languages=["swa"]) == FetchReport("rivers", Origin.NETWORK, 2, 14)
 
@@ -87,7 +88,7 @@ def test_a_card_without_a_source_is_one_error(make_card: MakeCard, store: Source
 @pytest.fixture
 def online(site, store: SourceStore, monkeypatch: pytest.MonkeyPatch) -> SourceStore:
     """A store without a mirror, for which the network is the server on this machine."""
-    monkeypatch.setattr(Source, "address", lambda self, path: f"{site.base}/{path}")
+    monkeypatch.setattr(Source, "address", lambda self, path, entry: f"{site.base}/{path}")
     return replace(store, mirror=None)
 
 
