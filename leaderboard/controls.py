@@ -62,12 +62,16 @@ def some_of(label: str, titles: Sequence[str], key: str, none: str = "All") -> l
 
 
 def choose_benchmark(results: Board) -> tuple[Benchmark, Frame]:
-    """The benchmark that the reader picks, with its systems."""
+    """The benchmark that the reader picks, with its systems; one that goes by another score brings that to the fore."""
     titles: dict[str, Benchmark] = {}
     for benchmark in benchmarks(results):
         titles.setdefault(benchmark.label if benchmark.label not in titles else benchmark.whole_label, benchmark)
     help_text = "Results are set beside each other only where they are about the very same samples (manifest digest)."
     chosen = one_of("Benchmark", titles, "benchmark", help_text)
+    headline = metric_cards()[chosen.headline].title
+    if st.session_state.get("headline", headline) != headline:
+        st.session_state["score"] = headline
+    st.session_state["headline"] = headline
     return chosen, of_benchmark(results, chosen)
 
 
@@ -77,9 +81,10 @@ def choose_task(overall: bool = True) -> str:
     return one_of("Task", {task_title(task): task for task in tasks}, "task" if overall else "of_task")
 
 
-def choose_card() -> MetricCard:
-    """The score that the reader picks, by its metric card's title."""
+def choose_card(benchmark: Benchmark) -> MetricCard:
+    """The score that the reader picks, by its metric card's title; at first the one that the benchmark goes by."""
     cards = [card for card in metric_cards().values() if card.kind == "score" or card.name in RATES]
+    cards.sort(key=lambda card: card.name != benchmark.headline)
     return one_of("Score", {card.title: card for card in cards}, "score")
 
 

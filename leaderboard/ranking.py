@@ -22,12 +22,16 @@ OVERLAPS, APART = "overlaps", "apart"
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """The samples that some results have in common: only these results are ever set beside each other."""
+    """The samples that some results have in common: only these results are ever set beside each other.
+
+    ``headline`` names the score that they go by, ``systems`` is their number.
+    """
 
     id: str
     version: str
     split: str
     digest: str
+    headline: str
     systems: int
 
     @property
@@ -59,10 +63,9 @@ class Place:
 def benchmarks(board: Board) -> list[Benchmark]:
     """The benchmarks of the results, those with most systems first."""
     keys = ["benchmark", "version", "split", "digest"]
-    counted = board.systems.reset_index(drop=True).groupby(keys, sort=True).size()
     listed = [
-        Benchmark(key[0], key[1], key[2], key[3], int(number))
-        for key, number in zip(counted.index, counted, strict=True)
+        Benchmark(*map(str, key), headline=str(headlines.mode().iloc[0]), systems=len(headlines))
+        for key, headlines in board.systems.reset_index(drop=True).groupby(keys, sort=True)["headline"]
     ]
     return sorted(listed, key=lambda benchmark: -benchmark.systems)
 

@@ -105,6 +105,7 @@ def _system(result: Result, file: Found) -> dict[str, Any]:
         "version": visible(benchmark.version),
         "digest": benchmark.manifest_digest,
         "split": str(benchmark.split),
+        "headline": benchmark.aggregation.score if benchmark.aggregation.score in _names("score") else "lf1",
         "only": visible("; ".join(limits)[:300]),
         "partial": result.partial,
         **result.coverage.model_dump(),
@@ -154,7 +155,7 @@ def rows_frame(records: Sequence[tuple[Any, ...]]) -> Frame:
 
 _SYSTEM_COLUMNS = (
     "id", "path", "name", "kind", "open_weights", "parameters", "organisation", "model", "licence", "prompt", "url",
-    "adapter", "benchmark", "version", "digest", "split", "only", "partial", "cells", "cells_of", "samples",
+    "adapter", "benchmark", "version", "digest", "split", "headline", "only", "partial", "cells", "cells_of", "samples",
     "samples_of", "failed", "seconds", "input_tokens", "output_tokens", "created", "massie_version",
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ from massie.results import RESULT
 
 RUNS = "MASSIE_RUNS"
 _DEEPEST = 6  # folders below a folder of runs; published results lie two below it
-_FORMAT = 1  # of the stored table; a change makes the stored ones be built anew
+_FORMAT = 2  # of the stored table; a change makes the stored ones be built anew
 
 
 @dataclass(frozen=True, slots=True)

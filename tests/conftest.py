@@ -10,7 +10,7 @@ import pytest
 
 from massie.catalogue import Card, Catalogue, Status
 from massie.sources import SourceStore
-from massie.sources.cells import source_paths
+from massie.sources.cells import source_parts
 from massie.sources.places import obtain
 
 MIRROR = "MASSIE_MIRROR"
@@ -42,12 +42,11 @@ def downloaded_mirror(store: SourceStore) -> Path:
 
 
 def add_to_mirror(card: Card, store: SourceStore, folder: Path) -> None:
-    assert card.source is not None
     for language, splits in card.counts.items():
         for raw_split in splits:
-            paths = [wanted.path for wanted in source_paths(card, language, raw_split)]
-            for path, place in obtain(card, paths, store).items():
-                target = folder / card.source.address(path).removeprefix("https://")
+            files = [part.file for part in source_parts(card, language, raw_split)]
+            for file, place in obtain(card, files, store).items():
+                target = folder / file.url.removeprefix("https://")
                 if not target.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(place, target)

@@ -31,7 +31,10 @@ ROOMS = [
     "adapters", "running", "scoring", "results", "cli",
 ]  # fmt: skip
 BELOW_ALL_ROOMS = {"_collector", "_content", "_version"}
-HEAVY = {"datasets", "torch", "vllm", "dspy", "ray", "gliner", "openai", "pandas", "streamlit"}
+HEAVY = {
+    "datasets", "datasketch", "torch", "vllm", "dspy", "ray", "gliner", "openai", "pandas", "sentence_transformers",
+    "streamlit",
+}  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -120,6 +123,9 @@ def test_every_card_benchmark_and_prompt_validates() -> None:
     for name in catalogue.benchmark_paths:
         definition = catalogue.benchmark(name)
         assert catalogue.datasets_of(definition)
+        assert definition.negatives in catalogue.negatives_paths
+    for name in catalogue.negatives_paths:
+        assert catalogue.negatives(name).negatives
     for prompt_id in prompt_ids():
         read_prompt(ROOT / "prompts" / f"{prompt_id}.yaml")
 

@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def content_files() -> set[str]:
-    kept = {".yaml", ".jsonl", ".py", ".toml"}
+    kept = {".yaml", ".json", ".jsonl", ".py", ".toml"}
     return {
         path.relative_to(ROOT).as_posix()
         for folder in CONTENT

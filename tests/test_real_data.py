@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from massie.build import Benchmark, Build, build
+from massie.build import Benchmark, Build, Plan, build
 from massie.build.instances import Steps, instances_of
 from massie.catalogue import Card, Catalogue, Counts, Status
 from massie.cli.main import cli
@@ -60,6 +60,7 @@ KNOWN_ASTRAY = {
         "ED empty span": 1,
         "EE empty span": 1,
     },
+    "fenec": {"NER surface not at its offsets": 4},
     "phee20": {"EE surface not at its offsets": 1},
 }
 
@@ -144,12 +145,12 @@ def test_counts_typed_here_are_found(store: SourceStore, dataset: str, code: str
 
 @pytest.fixture(scope="module")
 def light(store: SourceStore) -> Build:
-    return build(CATALOGUE.benchmark("m-light"), CATALOGUE, store, datasets=BUILT)
+    return build(Plan(CATALOGUE.benchmark("m-light"), CATALOGUE, store, datasets=BUILT))
 
 
 @pytest.fixture(scope="module")
 def heavy(store: SourceStore) -> Build:
-    return build(CATALOGUE.benchmark("m-heavy"), CATALOGUE, store, datasets=BUILT)
+    return build(Plan(CATALOGUE.benchmark("m-heavy"), CATALOGUE, store, datasets=BUILT))
 
 
 def build_group(test: object) -> object:
@@ -235,7 +236,7 @@ def test_what_the_reader_mended_in_a_raw_split_is_counted_once_for_the_splits_ma
 
 @build_group
 def test_the_same_files_give_the_same_digest_in_whatever_order_datasets_are_named(store: SourceStore, light: Build):
-    again = build(CATALOGUE.benchmark("m-light"), CATALOGUE, store, datasets=BUILT[::-1])
+    again = build(Plan(CATALOGUE.benchmark("m-light"), CATALOGUE, store, datasets=BUILT[::-1]))
     assert again.manifest == light.manifest
 
 

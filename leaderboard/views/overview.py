@@ -50,7 +50,7 @@ def page() -> None:
         return
     with st.container(horizontal=True):
         benchmark, systems = choose_benchmark(results)
-        choice = Choice(benchmark, systems, choose_task(), choose_card())
+        choice = Choice(benchmark, systems, choose_task(), choose_card(benchmark))
         place = choose_place(results, systems)
     with st.expander("More filters and columns", icon=":material/tune:"):
         kept, state = _kept(systems)

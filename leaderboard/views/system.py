@@ -45,8 +45,8 @@ def page() -> None:
     if no_results(results):
         return
     with st.container(horizontal=True):
-        _, systems = choose_benchmark(results)
-        card = metric_cards()["lf1"]
+        benchmark, systems = choose_benchmark(results)
+        card = metric_cards()[benchmark.headline]
         ranked = standings(results, systems, OVERALL, Place(), card)
         chosen = one_of("System", {row["label"]: row for _, row in ranked.iterrows()}, "system")
     try:

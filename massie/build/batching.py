@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from massie.build.drawing import draw
+import numpy as np
+from numpy.typing import NDArray
+
+from massie.build.drawing import crossed, draws
 
 Item = TypeVar("Item")
 
+_LAST = np.uint64(2**64 - 1)
 
-def batches(items: Sequence[Item], size: int) -> list[tuple[Item, ...]]:
-    """Consecutive batches of ``size``.
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What some instances are asked for: a row for each sample, those of an instance together and in order.
+
+    ``instance`` is the sample's instance by its place, ``schemas`` holds the indices of all samples' schemas one after
+    the other, and ``starts`` where each sample's begin, with the end of the last behind.
+    """
+
+    instance: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    schemas: NDArray[np.int16]
+
+    def __len__(self) -> int:
+        return len(self.instance)
+
+    def sample_of_schema(self) -> NDArray[np.int64]:
+        """For each of ``schemas`` the row of its sample."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def take(self, rows: NDArray[np.bool_]) -> Asked:
+        """The samples where ``rows`` is true."""
+        lengths = np.diff(self.starts)
+        return Asked(self.instance[rows], _starts(lengths[rows]), self.schemas[np.repeat(rows, lengths)])
+
+
+def batches(items: Sequence[Item], size: int | None) -> list[tuple[Item, ...]]:
+    """Consecutive batches of ``size`` (one batch of all where that is None).
 
     A last batch of at least ``max(1, size // 2)`` stands alone, a smaller one is merged into the batch before it; fewer
     items than ``size`` are one batch. (The paper prints ``len(B_n) >= n % 2``, which every batch meets; this is the
     rule of the work that it cites, Gui et al., 2024.)
     """
+    if size is None:
+        return [tuple(items)] if items else []
     parts = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
     if len(parts) > 1 and len(parts[-1]) < max(1, size // 2):
         last = parts.pop()
@@ -24,42 +57,48 @@ def batches(items: Sequence[Item], size: int) -> list[tuple[Item, ...]]:
     return parts
 
 
-def training_schemas(
-    names: Sequence[str], positive: set[int], size: int, key: tuple[str, ...], hard: Mapping[int, Sequence[int]]
-) -> list[int]:
-    """The schemas (as indices of ``names``) that a train or dev instance is asked for, in the order of asking.
-
-    With positive ones: these, their ``hard`` negatives, and up to ``size`` of the other negatives. Without: each schema
-    with probability 0.5, at least one. ``key`` keys the draws.
-    """
-    rank = {index: draw(*key, name) for index, name in enumerate(names)}
-    if not positive:
-        chosen = {index for index, drawn in rank.items() if drawn & 1}
-        return sorted(chosen or {min(rank, key=rank.__getitem__)}, key=rank.__getitem__)
-    chosen = set(positive).union(*(hard.get(index, ()) for index in positive))
-    others = sorted(
-        (index for index in rank if index not in chosen), key=lambda index: draw(*key, "other", names[index])
+def asked_for_test(instances: int, schemas: int, size: int | None) -> Asked:
+    """Every instance is asked for all schemas, in order."""
+    lengths = np.array([len(part) for part in batches(range(schemas), size)], dtype=np.int64)
+    return Asked(
+        np.repeat(np.arange(instances, dtype=np.int32), len(lengths)),
+        _starts(np.tile(lengths, instances)),
+        np.tile(np.arange(schemas, dtype=np.int16), instances),
     )
-    return sorted(chosen.union(others[:size]), key=rank.__getitem__)
 
 
-def asked_for(
+def asked_for_training(
+    positive: NDArray[np.bool_],
+    hard: NDArray[np.bool_],
     names: Sequence[str],
-    positives: Sequence[set[int]],
-    ids: Sequence[str],
-    size: int,
-    *,
-    training: bool,
-    key: str,
-    hard: Mapping[int, Sequence[int]],
-) -> Iterator[list[tuple[int, ...]]]:
-    """For each instance the batches of schemas that it is asked for, as indices of ``names``.
+    keys: NDArray[np.uint64],
+    size: int | None,
+) -> Asked:
+    """What train and dev instances are asked for, each in an order of its own.
 
-    For test all schemas in order; for train and dev as ``training_schemas`` says.
+    An instance with positive schemas: these, their hard negatives, and up to ``size`` of the others (all, where it is
+    None). One without: each schema with probability 0.5, at least one. ``positive`` is (instances, schemas), ``hard``
+    (schemas, schemas) says which are hard negatives of which, ``keys`` is a draw for each instance.
     """
-    everything = batches(range(len(names)), size)
-    for instance_id, positive in zip(ids, positives, strict=True):
-        if training:
-            yield batches(training_schemas(names, positive, size, (key, instance_id), hard), size)
-        else:
-            yield everything
+    order = crossed(keys, draws("order", names))
+    chosen = positive | (positive.astype(np.float32) @ hard.astype(np.float32) > 0)
+    others = np.where(chosen, _LAST, crossed(keys, draws("other", names)) >> np.uint64(1))
+    nearest = np.argsort(others, axis=1, kind="stable")[:, :size]
+    np.put_along_axis(chosen, nearest, True, axis=1)
+    empty = ~positive.any(axis=1)
+    chosen[empty] = crossed(keys[empty], draws("half", names)) & np.uint64(1) == 1
+    none = ~chosen.any(axis=1)
+    chosen[none, np.argmin(order[none], axis=1)] = True
+    shuffled = np.argsort(np.where(chosen, order >> np.uint64(1), _LAST), axis=1, kind="stable").astype(np.int16)
+    counts = chosen.sum(axis=1)
+    lengths = {count: [len(part) for part in batches(range(count), size)] for count in set(counts.tolist())}
+    parts = [lengths[count] for count in counts.tolist()]
+    return Asked(
+        np.repeat(np.arange(len(positive), dtype=np.int32), [len(part) for part in parts]),
+        _starts(np.array([length for part in parts for length in part], dtype=np.int64)),
+        shuffled[np.arange(len(names)) < counts[:, None]],
+    )
+
+
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from massie.build.building import Build, build
+from massie.build.building import Build, Plan, build
+from massie.build.cells import CellData
 from massie.build.manifest import Manifest, read_manifest
-from massie.build.samples import CellData
-from massie.build.tables import read_cell_data, read_sample_ids
+from massie.build.tables import read_cell_data, read_parts, read_sample_ids
 from massie.catalogue import Catalogue
 from massie.catalogue import language as language_of
 from massie.sources import SourceStore
@@ -138,7 +138,15 @@ class Benchmark:
 
     def cell_samples(self, cell: Cell, split: Split | str | None = None) -> Iterator[Sample]:
         """The samples of one cell, up to the selection's limit."""
-        return islice(self.cell_data(cell, split).samples(), self.selection.limit)
+        samples = (sample for part in self.parts(cell, split) for sample in part.samples())
+        return islice(samples, self.selection.limit)
+
+    def parts(self, cell: Cell, split: Split | str | None = None) -> Iterator[CellData]:
+        """The data of one cell and split in parts, so that a large one need not be held at once."""
+        split = self._split(split)
+        if self.folder is None:
+            return iter([self._cells[cell, split]])
+        return read_parts(self.folder, cell, split, self.manifest.schemas(cell.dataset, cell.task))
 
     def sample_ids(self, cell: Cell, split: Split | str | None = None) -> list[str]:
         """The ids of the samples of one cell, up to the selection's limit, without reading its texts."""
@@ -156,8 +164,8 @@ class Benchmark:
     def instances(self, split: Split | str | None = None) -> Iterator[tuple[Cell, Instance]]:
         """The instances (texts with all their gold records), cell by cell."""
         for cell in self.cells(split):
-            for instance in self.cell_data(cell, split).instances:
-                yield cell, instance
+            for part in self.parts(cell, split):
+                yield from ((cell, instance) for instance in part.instances)
 
     def dataset(self, split: Split | str | None = None) -> Dataset:
         """The samples as a ``datasets.Dataset``.
@@ -217,7 +225,7 @@ def load_benchmark(
         if benchmark.id != definition.id:
             raise BuildError(f"{data}: holds {benchmark.id}, not {definition.id}; name the right folder with --data")
     elif definition.bundled:
-        benchmark = Benchmark.of_build(build(definition, catalogue, SourceStore.from_environment()))
+        benchmark = Benchmark.of_build(build(Plan(definition, catalogue, SourceStore.from_environment())))
     else:
         raise BuildError(
             f"{name} has to be built first: massie build {name} --out DIR; then name the folder with --data DIR"

@@ -2,47 +2,79 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 
-from massie._collector import collector_paused
 from massie._version import __version__
-from massie.build.filters import decontaminate, deduplicate
-from massie.build.instances import Steps, by_split, instances_of, splits_of
+from massie.build.cells import CellData
+from massie.build.engines import Engine, run_jobs
+from massie.build.filters import NEARLY, CellSplit, Filtered, filtered
+from massie.build.folders import build_folder
+from massie.build.jobs import Made, Making, Reading, Stage, make_cell, read_raw_cell
 from massie.build.manifest import (
     MANIFEST,
-    CellEntry,
     DatasetEntry,
     Gap,
     Manifest,
+    OverlapEntry,
     RoleEntry,
     SchemaEntry,
     manifest_digest,
 )
-from massie.build.samples import CellData, cell_data
-from massie.build.tables import write_cell
+from massie.build.near import NearDuplicates, find_near_duplicates
+from massie.build.negatives.hard import HardNegatives, hard_negatives
+from massie.build.samples import Sampling
+from massie.build.tables import keep_only
 from massie.catalogue import BenchmarkDefinition, Card, Catalogue, Status
-from massie.readers import Faults, Joining, read_cell
-from massie.sources import SourceStore, cell_files
-from massie.types import (
-    BuildError,
-    Cell,
-    Instance,
-    NotInMirrorError,
-    ReaderError,
-    Schema,
-    SourceError,
-    Split,
-    Task,
-    UnknownNameError,
-)
+from massie.sources import SourceStore
+from massie.types import BuildError, Cell, Schema, Split, Task, UnknownNameError
 
 Progress = Callable[[int, int, str], None]
-"""Called with the raw cells done, those in all, and the one at hand."""
+"""Called with the jobs done, those in all, and what was done last."""
+
+Schemas = dict[tuple[str, Task], tuple[Schema, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be built, and how: a benchmark, or the part of it that some datasets and languages make.
+
+    ``near_duplicates`` says what becomes of train and dev texts that are nearly a test text. ``workers`` is how many
+    processes run at once; None leaves it to the engine. Neither of the two changes what is built.
+    """
+
+    benchmark: BenchmarkDefinition
+    catalogue: Catalogue
+    store: SourceStore
+    datasets: Sequence[str] | None = None
+    languages: Sequence[str] | None = None
+    near_duplicates: NearDuplicates = NearDuplicates.KEEP
+    engine: Engine = Engine.LOCAL
+    workers: int | None = None
+
+    def cards(self) -> list[Card]:
+        """The cards of the datasets to build; raises UnknownNameError for a dataset or language that is not there."""
+        return chosen_cards(self.benchmark, self.catalogue, self.datasets, self.languages)
+
+    def readings(self, cards: Iterable[Card], folder: Path | None) -> list[Reading]:
+        """The raw cells to read, those with the most texts first.
+
+        Raises BuildError where there is nothing to read, or two raw splits of a card give one split.
+        """
+        readings: list[Reading] = []
+        for card in cards:
+            _check_splits(card)
+            for language, raw_split in self.benchmark.raw_cells(card):
+                if not self.languages or language in self.languages:
+                    place = folder / "readings" / card.id / f"{language}.{raw_split}" if folder else None
+                    readings.append(Reading(card, language, raw_split, self.store, place))
+        if not readings:
+            named = f" in {', '.join(self.languages)}" if self.languages else ""
+            raise BuildError(
+                f"{self.benchmark.id}: nothing to build: the chosen datasets' cards name no raw files{named}"
+            )
+        return sorted(readings, key=lambda reading: -reading.known_texts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,77 +85,117 @@ class Build:
     cells: dict[tuple[Cell, Split], CellData]
 
 
-@dataclass(slots=True)
-class _Collected:
-    """What reading leaves: instances by cell and split, with the counts of every step, and the gaps."""
-
-    instances: dict[tuple[Cell, Split], list[Instance]] = field(
-        default_factory=dict[tuple[Cell, Split], list[Instance]]
-    )
-    steps: dict[tuple[Cell, Split], Steps] = field(default_factory=dict[tuple[Cell, Split], Steps])
-    gaps: list[Gap] = field(default_factory=list[Gap])
-
-
-def build(
-    benchmark: BenchmarkDefinition,
-    catalogue: Catalogue,
-    store: SourceStore,
-    *,
-    datasets: Sequence[str] | None = None,
-    languages: Sequence[str] | None = None,
-    progress: Progress | None = None,
-) -> Build:
-    """Build a benchmark, or the part of it that some datasets and languages make.
+def build(plan: Plan) -> Build:
+    """Build in memory, in this process: for small benchmarks.
 
     A cell whose files cannot be had or read becomes a gap of the manifest, the others are built. Raises
     UnknownNameError for a dataset or language that the benchmark does not have, and BuildError where not one cell
     could be built.
     """
-    cards = chosen_cards(benchmark, catalogue, datasets, languages)
-    work = [
-        (card, language, raw_split)
-        for card in cards
-        for language, raw_split in card.raw_cells()
-        if not languages or language in languages
-    ]
-    if not work:
-        named = f" in {', '.join(languages)}" if languages else ""
-        raise BuildError(f"{benchmark.id}: nothing to build: the chosen datasets' cards name no raw files{named}")
-    collected = _Collected()
-    with collector_paused():
-        for done, (card, language, raw_split) in enumerate(work):
-            if progress:
-                progress(done, len(work), f"{card.id} {language} {raw_split}")
-            _collect(card, language, raw_split, store, collected)
-        if progress:
-            progress(len(work), len(work), "")
-        if not collected.instances:
-            reasons = list(dict.fromkeys(gap.reason for gap in collected.gaps))
-            raise BuildError("\n".join(reasons[:3]) + (f"\n(and {len(reasons) - 3} more)" if len(reasons) > 3 else ""))
-        members = [catalogue.card(dataset) for dataset in catalogue.datasets_of(benchmark)]
-        return _built(benchmark, cards, collected, _whole([*cards, *members]))
+    manifest, made = _built(plan, None, None)
+    return Build(manifest, {CellSplit(each.entry.cell, each.entry.split): each.data for each in made if each.data})
 
 
-def _built(
-    benchmark: BenchmarkDefinition, cards: Sequence[Card], collected: _Collected, whole: dict[Split, int]
-) -> Build:
-    """Steps 6 and 7 over all cells, then samples and manifest."""
-    kept = decontaminate(deduplicate(collected.instances, collected.steps), collected.steps)
+def build_to(folder: Path, plan: Plan, progress: Progress | None = None) -> Manifest:
+    """Build into a folder, which must be new or empty, and return the manifest.
+
+    The folder is there when all is done. Until then what is done is kept beside it, and the same call goes on where
+    another was interrupted. Raises what ``build`` raises, and BuildError where the folder cannot be written or another
+    process is building it.
+    """
+    with build_folder(folder) as place:
+        manifest, _ = _built(plan, place, progress)
+        keep_only(place / "build", [(entry.cell, entry.split) for entry in manifest.cells])
+        (place / "build" / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _built(plan: Plan, folder: Path | None, progress: Progress | None) -> tuple[Manifest, list[Made]]:
+    """All jobs of a build, and its manifest; cells are sorted."""
+    cards = plan.cards()
     schemas = {(card.id, task): card.schemas(task) for card in cards for task in card.tasks}
-    cells = {
-        (cell, split): cell_data(benchmark, cell, split, schemas[cell.dataset, cell.task], instances)
-        for (cell, split), instances in sorted(kept.items())
-    }
-    return Build(_manifest(benchmark, cards, schemas, cells, collected, whole), cells)
+    hard = hard_negatives(plan.benchmark, plan.catalogue, cards)
+    readings = plan.readings(cards, folder)
+    told = _Told(progress, len(readings))
+    stages: list[Stage] = []
+    gaps: list[Gap] = []
+    workers = 1 if folder is None else plan.workers
+    for result in run_jobs(read_raw_cell, readings, engine=plan.engine, workers=workers):
+        if isinstance(result, Gap):
+            gaps.append(result)
+            told("a gap")
+        else:
+            stages += [stage for stage in result if plan.benchmark.has(stage.key.split)]
+            told(str(result[0].key.cell))
+    if not stages:
+        reasons = sorted({gap.reason for gap in gaps})
+        raise BuildError("\n".join(reasons[:3]) + (f"\n(and {len(reasons) - 3} more)" if len(reasons) > 3 else ""))
+    stages.sort(key=lambda stage: stage.key)
+    removed = filtered({stage.key: stage.staged for stage in stages})
+    if plan.near_duplicates is not NearDuplicates.KEEP:
+        _add_near_duplicates(plan, stages, removed)
+    making = [_making(plan, stage, schemas, hard, removed, folder) for stage in stages]
+    making.sort(key=lambda job: -job.stage.steps.texts["read"])
+    told.expect(len(making))
+    made: list[Made] = []
+    for each in run_jobs(make_cell, making, engine=plan.engine, workers=workers):
+        made.append(each)
+        told(str(each.entry.cell))
+    made.sort(key=lambda each: (each.entry.cell, each.entry.split))
+    gaps.sort(key=lambda gap: (gap.dataset, gap.language, gap.raw_split))
+    return _manifest(plan, cards, schemas, hard, made, gaps, removed), made
 
 
-def _whole(cards: Iterable[Card]) -> dict[Split, int]:
-    """How many cells these cards have by split, whether their files are at hand or not."""
+def _add_near_duplicates(plan: Plan, stages: Sequence[Stage], removed: Filtered) -> None:
+    keys, overlaps = find_near_duplicates(stages, removed.removals, plan.engine, plan.workers)
+    removed.overlaps.update(overlaps)
+    if plan.near_duplicates is NearDuplicates.REMOVE:
+        for key, near in keys.items():
+            removed.removals[key].nearly = near
+
+
+@dataclass(slots=True)
+class _Told:
+    """Progress over both kinds of jobs; how many cells there will be is known when all is read."""
+
+    progress: Progress | None
+    total: int
+    done: int = 0
+
+    def __call__(self, what: str) -> None:
+        self.done += 1
+        if self.progress:
+            self.progress(self.done, self.total, what)
+
+    def expect(self, more: int) -> None:
+        self.total += more
+
+
+def _making(
+    plan: Plan, stage: Stage, schemas: Schemas, hard: HardNegatives, removed: Filtered, folder: Path | None
+) -> Making:
+    cell, split = stage.key
+    negatives = hard.of(cell.dataset, cell.task, split)
+    sampling = Sampling(plan.benchmark, cell, split, schemas[cell.dataset, cell.task], negatives)
+    return Making(sampling, stage, removed.removals[stage.key], folder)
+
+
+def _check_splits(card: Card) -> None:
+    seen: set[tuple[str, Split]] = set()
+    for language, raw_split in card.raw_cells():
+        for split in card.splits_of(raw_split):
+            if (language, split) in seen:
+                raise BuildError(f"card {card.id}: two raw splits of {language} give the split {split}")
+            seen.add((language, split))
+
+
+def _whole(benchmark: BenchmarkDefinition, cards: Iterable[Card]) -> dict[Split, int]:
+    """How many cells a benchmark has of these cards by split, whether their files are at hand or not."""
     cells = {
         (split, task, card.id, language)
         for card in cards
-        for language, raw_split in card.raw_cells()
-        for split in splits_of(card, raw_split)
+        for language, raw_split in benchmark.raw_cells(card)
+        for split in benchmark.splits_of(card, raw_split)
         for task in card.tasks
     }
     return {split: number for split in Split if (number := sum(cell[0] is split for cell in cells))}
@@ -148,73 +220,66 @@ def chosen_cards(
             )
         if benchmark.datasets is not None and dataset not in members:
             raise UnknownNameError("dataset", dataset, members, f"(the benchmark {benchmark.id} does not have it)")
+        if benchmark.only and not benchmark.only.takes(card):
+            raise BuildError(f"{benchmark.id} does not take {dataset}: its data must be {benchmark.only}")
     cards = [catalogue.card(dataset) for dataset in sorted(set(datasets or members))]
-    known = {language for card in cards for language in card.languages}
+    known = {language for card in cards for language in benchmark.languages_of(card)}
     for language in languages or ():
         if language not in known:
             raise UnknownNameError("language", language, known, "(in the chosen datasets)")
-    return [card for card in cards if not languages or set(languages) & set(card.languages)]
-
-
-def _collect(card: Card, language: str, raw_split: str, store: SourceStore, collected: _Collected) -> None:
-    """Read one raw cell into instances for each of its tasks and splits; what goes wrong becomes a gap."""
-    faults = Faults()
-    try:
-        files = cell_files(card, language, raw_split, store)
-        parts = by_split(card, raw_split, read_cell(card, language, raw_split, files, faults))
-    except NotInMirrorError as error:
-        collected.gaps.append(_gap(card, language, raw_split, "unavailable", error))
-        return
-    except (SourceError, ReaderError) as error:
-        collected.gaps.append(_gap(card, language, raw_split, "failed", error))
-        return
-    glue = Joining.for_card(card, language).glue
-    for task in card.tasks:
-        for split, texts in parts.items():
-            steps = Steps()
-            key = (Cell(task, card.id, language), split)
-            if key in collected.instances:
-                raise BuildError(f"card {card.id}: two raw splits of {language} give the split {split}")
-            collected.instances[key] = instances_of(card, task, language, split, texts, glue, steps)
-            if split is next(iter(parts)):  # of the splits made of one raw split, the first has its reader's counts
-                steps.dropped.merge(faults)
-            collected.steps[key] = steps
-
-
-def _gap(card: Card, language: str, raw_split: str, kind: str, error: Exception) -> Gap:
-    return Gap.model_validate(
-        {"dataset": card.id, "language": language, "raw_split": raw_split, "kind": kind, "reason": str(error)}
-    )
+    return [card for card in cards if not languages or set(languages) & set(benchmark.languages_of(card))]
 
 
 def _manifest(
-    benchmark: BenchmarkDefinition,
-    cards: Iterable[Card],
-    schemas: dict[tuple[str, Task], tuple[Schema, ...]],
-    cells: dict[tuple[Cell, Split], CellData],
-    collected: _Collected,
-    whole: dict[Split, int],
+    plan: Plan,
+    cards: Sequence[Card],
+    schemas: Schemas,
+    hard: HardNegatives,
+    made: Sequence[Made],
+    gaps: list[Gap],
+    removed: Filtered,
 ) -> Manifest:
-    entries = [_cell_entry(data, collected.steps[key]) for key, data in cells.items()]
+    benchmark = plan.benchmark
+    entries = [each.entry for each in made]
     used = {entry.dataset for entry in entries}
+    members = [plan.catalogue.card(dataset) for dataset in plan.catalogue.datasets_of(benchmark)]
     return Manifest(
         benchmark=benchmark.id,
         version=benchmark.version,
         seed=benchmark.seed,
         schemas_per_sample=benchmark.schemas_per_sample,
         caps=benchmark.caps,
+        aggregation=benchmark.aggregation,
+        lacks=benchmark.lacks,
         massie_version=__version__,
         datasets={card.id: _dataset_entry(card, schemas) for card in cards if card.id in used},
         cells=entries,
-        whole=whole,
-        gaps=collected.gaps,
+        negatives=hard.entry,
+        whole=_whole(benchmark, [*cards, *members]),
+        gaps=gaps,
+        overlaps=[
+            OverlapEntry.model_validate(
+                {
+                    **overlap._asdict(),
+                    "texts": texts,
+                    "removed": overlap.reason != NEARLY or plan.near_duplicates is NearDuplicates.REMOVE,
+                }
+            )
+            for overlap, texts in sorted(removed.overlaps.items())
+        ],
         digest=manifest_digest(
-            benchmark.id, benchmark.version, benchmark.seed, benchmark.schemas_per_sample, benchmark.caps, entries
+            benchmark.id,
+            benchmark.version,
+            benchmark.seed,
+            benchmark.schemas_per_sample,
+            benchmark.caps,
+            entries,
+            benchmark.aggregation,
         ),
     )
 
 
-def _dataset_entry(card: Card, schemas: dict[tuple[str, Task], tuple[Schema, ...]]) -> DatasetEntry:
+def _dataset_entry(card: Card, schemas: Schemas) -> DatasetEntry:
     def entry(schema: Schema) -> SchemaEntry:
         roles = [RoleEntry(name=role.name, description=role.description) for role in schema.roles]
         return SchemaEntry(name=schema.name, description=schema.description, roles=roles)
@@ -226,58 +291,3 @@ def _dataset_entry(card: Card, schemas: dict[tuple[str, Task], tuple[Schema, ...
         licence=card.licence,
         schemas={task: [entry(schema) for schema in schemas[card.id, task]] for task in card.tasks},
     )
-
-
-def _cell_entry(data: CellData, steps: Steps) -> CellEntry:
-    return CellEntry(
-        task=data.cell.task,
-        dataset=data.cell.dataset,
-        language=data.cell.language,
-        split=data.split,
-        instances=len(data.instances),
-        samples=len(data.rows),
-        samples_with_gold=data.with_gold(),
-        digest=data.digest(),
-        texts=steps.texts,
-        records=steps.records,
-        dropped=dict(sorted(steps.dropped.counts.items())),
-        places=dict(sorted(steps.dropped.places.items())),
-    )
-
-
-def write_build(built: Build, folder: Path) -> None:
-    """Write a build to a folder that is new or empty, whole or not at all; raises BuildError where that cannot be."""
-    with new_folder(folder) as partial:
-        write_tables(built, partial)
-
-
-@contextmanager
-def new_folder(folder: Path) -> Generator[Path]:
-    """A folder to fill, which takes the place of ``folder`` at the end, and goes where what fills it fails.
-
-    It is made at once, so that a build of hours does not end in a place that cannot be written. Raises BuildError
-    where the folder is not empty, is the current one, or cannot be written.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BuildError(f"{folder}: is not an empty folder; name another with --out, or remove it first")
-    if folder.resolve() == Path.cwd():
-        raise BuildError(f"{folder}: is the current folder, which cannot be replaced; name a new one with --out")
-    partial: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-        yield partial
-        partial.chmod(0o755)
-        partial.replace(folder)
-    except OSError as error:
-        raise BuildError(f"{folder}: cannot be written: {error.strerror}; name another folder with --out") from error
-    finally:
-        if partial is not None and partial.exists():
-            shutil.rmtree(partial)
-
-
-def write_tables(built: Build, folder: Path) -> None:
-    """Write the tables and the manifest of a build to a folder."""
-    for data in built.cells.values():
-        write_cell(folder, data)
-    (folder / MANIFEST).write_text(built.manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")

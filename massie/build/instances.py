@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from json import JSONEncoder
 
 from massie.build.drawing import fraction, short_hash
 from massie.catalogue import Card, EventLabel, Label, MadeSplits
 from massie.readers import Faults, RawText, annotations_of
-from massie.types import Argument, Event, Instance, Mention, Record, Relation, Span, Split, Task
+from massie.types import Argument, Event, Instance, Mention, Record, Relation, Span, Split, Task, mentions_of
+
+READ = "read"
+REFINED = "validate, merge, refine"
+REPEATED = "duplicate text (its records are merged)"
+EQUAL = "equal record"
 
 
 @dataclass(slots=True)
 class Steps:
     """Counts of one cell and split: texts and records after each step, and what was dropped or mended, by kind."""
 
-    texts: dict[str, int] = field(default_factory=dict[str, int])
-    records: dict[str, int] = field(default_factory=dict[str, int])
+    texts: Counter[str] = field(default_factory=Counter[str])
+    records: Counter[str] = field(default_factory=Counter[str])
     dropped: Faults = field(default_factory=Faults)
 
-    def after(self, step: str, instances: list[Instance]) -> None:
-        """Count what is left after a step."""
-        self.texts[step] = len(instances)
-        self.records[step] = sum(len(instance.records) for instance in instances)
+    def count(self, step: str, texts: int, records: int) -> None:
+        """Count what comes out of a step; what comes in parts adds up."""
+        self.texts[step] += texts
+        self.records[step] += records
 
-
-def splits_of(card: Card, raw_split: str) -> list[Split]:
-    """The splits that the texts of a raw split go to."""
-    made = next((made for made in card.splits if made.of == raw_split), None)
-    return [Split(raw_split)] if made is None else [split for split in Split if split in made.shares]
+    def merge(self, other: Steps) -> None:
+        """Add another count to this one."""
+        self.texts.update(other.texts)
+        self.records.update(other.records)
+        self.dropped.merge(other.dropped)
 
 
 def by_split(card: Card, raw_split: str, texts: Iterable[RawText]) -> dict[Split, list[RawText]]:
@@ -36,7 +43,7 @@ def by_split(card: Card, raw_split: str, texts: Iterable[RawText]) -> dict[Split
     made = next((made for made in card.splits if made.of == raw_split), None)
     if made is None:
         return {Split(raw_split): list(texts)}
-    parts: dict[Split, list[RawText]] = {split: [] for split in splits_of(card, raw_split)}
+    parts: dict[Split, list[RawText]] = {split: [] for split in card.splits_of(raw_split)}
     for text in texts:
         parts[_made_split(card.id, made, text.text)].append(text)
     return parts
@@ -55,11 +62,11 @@ def _made_split(dataset: str, made: MadeSplits, text: str) -> Split:
 def instances_of(
     card: Card, task: Task, language: str, split: Split, texts: Iterable[RawText], glue: str, steps: Steps
 ) -> list[Instance]:
-    """The instances of one cell and split, in the order of the texts.
+    """The instances of one cell and split, or of a part of its texts, in the order of the texts.
 
     Every mention must stand at its offsets, else its record is dropped and counted; annotations of one text are merged;
     equal records are kept once; labels are renamed or dropped as the card says. ``glue`` joins the fragments of a
-    discontinuous mention.
+    discontinuous mention. Records come in the order in which they stand in the text.
     """
     merged: dict[str, dict[Record, None]] = {}
     read_texts = read_records = 0
@@ -76,22 +83,50 @@ def instances_of(
                 continue
             records = merged[raw.text] = {}
         else:
-            steps.dropped.add("duplicate text (its records are merged)", raw.where)
+            steps.dropped.add(REPEATED, raw.where)
         if raw.annotations:
             annotations = annotations_of(raw, task)
             read_records += len(annotations)
             for record in refine(annotations, raw):
                 if record in records:
-                    steps.dropped.add("equal record", raw.where)
+                    steps.dropped.add(EQUAL, raw.where)
                 else:
                     records[record] = None
-    steps.texts["read"], steps.records["read"] = read_texts, read_records
-    instances = [
-        Instance(short_hash(card.id, language, split, text), card.id, language, split, text, tuple(records))
+    steps.count(READ, read_texts, read_records)
+    return [
+        Instance(short_hash(card.id, language, split, text), card.id, language, split, text, _in_order(records))
         for text, records in merged.items()
     ]
-    steps.after("validate, merge, refine", instances)
-    return instances
+
+
+def _in_order(records: Iterable[Record]) -> tuple[Record, ...]:
+    """Records by their first place in the text, so that merging in another order makes no difference."""
+    found = tuple(records)
+    return found if len(found) < 2 else tuple(sorted(found, key=_place))
+
+
+def _place(record: Record) -> tuple[list[tuple[object, str]], str]:
+    """What records of a text are sorted by: the places of their mentions, then the label."""
+    return [(mention.fragments, part) for part, mention in mentions_of(record)], record.label
+
+
+_encoded = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def canonical(record: Record) -> str:
+    """A record in the one form that its digest is taken of."""
+
+    def place(mention: Mention) -> list[object]:
+        return [mention.surface, mention.fragments]
+
+    match record:
+        case Span(label, mention):
+            return _encoded([label, place(mention)])
+        case Relation(label, head, tail):
+            return _encoded([label, place(head), place(tail)])
+        case Event(label, trigger, arguments):
+            listed = [[argument.role, place(argument.mention)] for argument in arguments]
+            return _encoded([label, place(trigger), listed])
 
 
 def _is_unicode(text: str) -> bool:

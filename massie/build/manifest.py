@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ValidationError
 
-from massie.catalogue import Caps, Content, Licence, explain
+from massie.catalogue import Aggregation, Caps, Content, Licence, explain
 from massie.types import BuildError, Cell, Role, Schema, Split, Task
 
 FORMAT = 1
@@ -89,23 +89,54 @@ class Gap(Content):
     reason: Words
 
 
+class OverlapEntry(Content):
+    """How many train and dev texts of a dataset were found in another (or in its own test split), and why that counts.
+
+    ``removed`` says whether they were taken out.
+    """
+
+    reason: str
+    task: Task
+    dataset: str
+    other: str
+    texts: int
+    removed: bool = True
+
+
+class NegativesEntry(Content):
+    """Where the hard negatives of train and dev samples come from: a table, by name and SHA-256 of its file.
+
+    ``mined`` are the datasets that the table lacks and that were mined on the spot; without a digest there is no table.
+    """
+
+    table: str
+    digest: str | None = None
+    mined: list[str] = []
+
+
 class Manifest(Content):
     """The manifest: benchmark and parameters, datasets, cells, gaps, and the digest over all of it that matters.
 
-    ``whole`` counts the cells that the whole benchmark has by its cards, built here or not.
+    ``lacks`` names what the original evaluation has and the benchmark has not, with the reasons. ``overlaps`` are the
+    texts that datasets share, by pairs. ``whole`` counts the cells that the whole benchmark has by
+    its cards, built here or not.
     """
 
     format: Literal[1] = FORMAT
     benchmark: str
     version: str
     seed: int
-    schemas_per_sample: int
+    schemas_per_sample: int | None
     caps: dict[Split, Caps] | None
+    aggregation: Aggregation = Aggregation()
+    lacks: dict[str, str] = {}
     massie_version: str
     datasets: dict[str, DatasetEntry]
     cells: list[CellEntry]
+    negatives: NegativesEntry | None = None
     whole: dict[Split, int] = {}
     gaps: list[Gap] = []
+    overlaps: list[OverlapEntry] = []
     digest: str
 
     def schemas(self, dataset: str, task: Task) -> tuple[Schema, ...]:
@@ -121,16 +152,23 @@ def manifest_digest(
     benchmark: str,
     version: str,
     seed: int,
-    schemas_per_sample: int,
+    schemas_per_sample: int | None,
     caps: dict[Split, Caps] | None,
     cells: Sequence[CellEntry],
+    aggregation: Aggregation | None = None,
 ) -> str:
     """What two builds share when they are the same benchmark: the hash of parameters and cells' digests."""
-    plain = {
+    # What a cap leaves open is left out, and what is usual in the aggregation: so caps of other kinds and other
+    # aggregations can come without changing what is published.
+    plain: dict[str, object] = {
         "benchmark": [benchmark, version, seed, schemas_per_sample],
-        "caps": {split: caps[split].model_dump() for split in Split if split in caps} if caps else None,
+        "caps": {split: caps[split].model_dump(exclude_none=True) for split in Split if split in caps}
+        if caps
+        else None,
         "cells": sorted([*map(str, entry.cell), entry.split, entry.digest] for entry in cells),
     }
+    if unusual := aggregation.model_dump(mode="json", exclude_defaults=True) if aggregation else {}:
+        plain["aggregation"] = unusual
     return sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -4,20 +4,22 @@ Instances stand once in their file, samples refer to them by row, and schemas by
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false
-# (pyarrow has no type stubs: all that the package does with it is in this file.)
+# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+# (pyarrow has no type stubs: all that the package does with it is in this file and in staged.py.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from massie.build.samples import CellData, SampleRow
+from massie.build.batching import Asked
+from massie.build.cells import CellData, SampleRow
 from massie.types import (
     Argument,
     BuildError,
@@ -50,12 +52,41 @@ def cell_path(folder: Path, cell: Cell, split: Split, table: str) -> Path:
     return folder / cell.task / split / f"{cell.dataset}.{cell.language}.{table}.parquet"
 
 
-def write_cell(folder: Path, data: CellData) -> None:
-    """Write the two tables of a cell and split."""
-    for table, content in (("instances", _instances_table(data)), ("samples", _samples_table(data))):
-        path = cell_path(folder, data.cell, data.split, table)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(content, path, compression="zstd")
+def has_tables(folder: Path, cell: Cell, split: Split) -> bool:
+    """Whether both tables of a cell and split are in the folder of a build."""
+    return all(cell_path(folder, cell, split, table).exists() for table in ("instances", "samples"))
+
+
+def keep_only(folder: Path, cells: Iterable[tuple[Cell, Split]]) -> None:
+    """Remove the tables of all other cells: what an interrupted build of something else left."""
+    wanted = {cell_path(folder, *each, table) for each in cells for table in ("instances", "samples")}
+    for path in folder.rglob("*.parquet"):
+        if path not in wanted:
+            path.unlink()
+
+
+class CellWriter:
+    """Writes the two tables of a cell and split, which come in parts."""
+
+    def __init__(self, folder: Path, cell: Cell, split: Split) -> None:
+        self._writers: list[Any] = []
+        self._instances = 0
+        for table, schema in (("instances", INSTANCES), ("samples", SAMPLES)):
+            path = cell_path(folder, cell, split, table)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writers.append(pq.ParquetWriter(path, schema, compression="zstd"))
+
+    def add(self, instances: Any, samples: Any) -> None:
+        """Write a part: its instances, and its samples with the rows of their instances within the part."""
+        for writer, table in zip(self._writers, (instances, moved(samples, self._instances)), strict=True):
+            if table.num_rows:
+                writer.write_table(table, row_group_size=table.num_rows)  # a part is a row group of both files
+        self._instances += instances.num_rows
+
+    def close(self) -> None:
+        """End both files."""
+        for writer in self._writers:
+            writer.close()
 
 
 def read_sample_ids(folder: Path, cell: Cell, split: Split) -> list[str]:
@@ -66,22 +97,39 @@ def read_sample_ids(folder: Path, cell: Cell, split: Split) -> list[str]:
 def read_cell_data(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema, ...]) -> CellData:
     """Read the two tables of a cell and split; raises BuildError where a file cannot be read."""
     tables = [_read(folder, cell, split, table) for table in ("instances", "samples")]
-    return _cell_data(cell, split, schemas, *tables)
+    return cell_data(cell, split, schemas, *tables)
+
+
+def read_parts(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema, ...]) -> Iterator[CellData]:
+    """The data of a cell and split in the parts in which it was written; raises BuildError as ``read_cell_data``."""
+    try:
+        files = [pq.ParquetFile(cell_path(folder, cell, split, table)) for table in ("instances", "samples")]
+        rows = 0
+        for group in range(files[0].num_row_groups):
+            instances, samples = (file.read_row_group(group) for file in files)
+            yield cell_data(cell, split, schemas, instances, moved(samples, -rows))
+            rows += instances.num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(folder, cell, split, error) from error
+
+
+def _unreadable(folder: Path, cell: Cell, split: Split, error: Exception) -> BuildError:
+    return BuildError(f"{folder}: {cell} {split} cannot be read ({error}); build it again")
 
 
 def _read(folder: Path, cell: Cell, split: Split, table: str, columns: list[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(cell_path(folder, cell, split, table), columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise BuildError(f"{folder}: {cell} {split} cannot be read ({error}); build it again") from error
+        raise _unreadable(folder, cell, split, error) from error
 
 
-def _instances_table(data: CellData) -> pa.Table:
-    """The instances of a cell and split."""
+def instances_table(instances: Sequence[Instance]) -> Any:
+    """The columns of some instances."""
     columns = [
-        pa.array([instance.id for instance in data.instances], pa.string()),
-        pa.array([instance.text for instance in data.instances], pa.string()),
-        _records_array([instance.records for instance in data.instances]),
+        pa.array([instance.id for instance in instances], pa.string()),
+        pa.array([instance.text for instance in instances], pa.string()),
+        _records_array([instance.records for instance in instances]),
     ]
     return pa.table(columns, schema=INSTANCES)
 
@@ -98,36 +146,51 @@ def _records_array(texts: Sequence[Sequence[Record]]) -> pa.Array:
         [
             pa.array([part for part, _ in parts], pa.string()),
             pa.array([mention.surface for _, mention in parts], pa.string()),
-            _lists(fragments, _lists(places, numbers)),
+            lists(fragments, lists(places, numbers)),
         ],
         fields=list(_MENTION),
     )
     record_array = pa.StructArray.from_arrays(
-        [pa.array([record.label for record in records], pa.string()), _lists(mentions, mention_array)],
+        [pa.array([record.label for record in records], pa.string()), lists(mentions, mention_array)],
         fields=list(_RECORDS.value_type),
     )
-    return _lists(texts, record_array)
+    return lists(texts, record_array)
 
 
-def _lists(of: Sequence[Sequence[Any]], values: pa.Array) -> pa.Array:
+def lists(of: Sequence[Sequence[Any]], values: Any) -> Any:
     """The flat values cut into lists as long as those of ``of``."""
     offsets = accumulate(map(len, of), initial=0)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
 
 
-def _samples_table(data: CellData) -> pa.Table:
-    """The samples of a cell and split."""
-    columns = [
-        pa.array([row.id for row in data.rows], pa.string()),
-        pa.array([row.instance for row in data.rows], pa.int32()),
-        pa.array([row.schemas for row in data.rows], pa.list_(pa.int16())),
-    ]
-    return pa.table(columns, schema=SAMPLES)
+def samples_table(ids: Sequence[str], asked: Asked) -> Any:
+    """The columns of some samples; the rows of their instances are those of the same part."""
+    schemas = pa.ListArray.from_arrays(pa.array(asked.starts, pa.int32()), pa.array(asked.schemas, pa.int16()))
+    return pa.table([pa.array(ids, pa.string()), pa.array(asked.instance, pa.int32()), schemas], schema=SAMPLES)
 
 
-def _cell_data(
-    cell: Cell, split: Split, schemas: tuple[Schema, ...], instances: pa.Table, samples: pa.Table
+def joined_cell_data(
+    cell: Cell, split: Split, schemas: tuple[Schema, ...], parts: Sequence[tuple[Any, Any]]
 ) -> CellData:
+    """The cell and split that the tables of its parts hold."""
+    samples: list[Any] = []
+    rows = 0
+    for instances, some in parts:
+        samples.append(moved(some, rows))
+        rows += instances.num_rows
+    instances = pa.concat_tables([INSTANCES.empty_table(), *(instances for instances, _ in parts)])
+    return cell_data(cell, split, schemas, instances, pa.concat_tables([SAMPLES.empty_table(), *samples]))
+
+
+def moved(samples: Any, rows: int) -> Any:
+    """Samples of a part whose instances stand behind so many others."""
+    if not rows:
+        return samples
+    instance = pc.add(samples["instance"], pa.scalar(rows, pa.int32()))
+    return samples.set_column(1, SAMPLES.field("instance"), instance)
+
+
+def cell_data(cell: Cell, split: Split, schemas: tuple[Schema, ...], instances: Any, samples: Any) -> CellData:
     """The cell and split that two tables hold."""
     kind = _KINDS[cell.task.value]
     read = [

@@ -1,4 +1,4 @@
-"""The catalogue: every card and benchmark definition of ``tasks/`` and of folders that the user adds."""
+"""The catalogue: every card, benchmark definition and table of negatives of ``tasks/`` and of the user's folders."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from massie._content import content_folder
 from massie.catalogue.benchmarks import BenchmarkDefinition, read_benchmark
 from massie.catalogue.cards import Card, Status, read_card
 from massie.catalogue.languages import language
+from massie.catalogue.negatives import NegativesTable, read_negatives
 from massie.types import ContentError, UnknownNameError
 
-_NOT_CARDS = {"benchmarks"}
+_NOT_CARDS = {"languages.yaml", "paper.yaml"}
+_NO_FOLDERS_OF_CARDS = {"benchmarks"}
 DEMO_FOLDER = "demo"
+NEGATIVES_FOLDER = "negatives"
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The cards and benchmark definitions below some folders, read when first asked for."""
+    """The cards, benchmark definitions and tables of negatives below some folders, read when first asked for."""
 
     folders: tuple[Path, ...]
 
@@ -39,7 +42,7 @@ class Catalogue:
         paths: dict[str, Path] = {}
         for folder in self.folders:
             for path in sorted(folder.rglob("*.yaml")):
-                if path.parent.name in _NOT_CARDS or path.name == "languages.yaml":
+                if path.parent.name in _NO_FOLDERS_OF_CARDS or path.name in _NOT_CARDS:
                     continue
                 if path.stem in paths:
                     raise ContentError(f"{path}: a card {path.stem!r} is already in {paths[path.stem]}")
@@ -54,6 +57,17 @@ class Catalogue:
             for path in sorted((folder / "benchmarks").glob("*.yaml")):
                 if path.stem in paths:
                     raise ContentError(f"{path}: a benchmark {path.stem!r} is already in {paths[path.stem]}")
+                paths[path.stem] = path
+        return paths
+
+    @cached_property
+    def negatives_paths(self) -> dict[str, Path]:
+        """The file of every table of hard negatives by name."""
+        paths: dict[str, Path] = {}
+        for folder in self.folders:
+            for path in sorted((folder / NEGATIVES_FOLDER).glob("*.json")):
+                if path.stem in paths:
+                    raise ContentError(f"{path}: a table {path.stem!r} is already in {paths[path.stem]}")
                 paths[path.stem] = path
         return paths
 
@@ -78,10 +92,30 @@ class Catalogue:
             yield self.card(dataset)
 
     def benchmark(self, name: str) -> BenchmarkDefinition:
-        """The definition of a benchmark; raises UnknownNameError, suggesting the nearest id, or ContentError."""
+        """The definition of a benchmark; raises UnknownNameError, suggesting the nearest id, or ContentError.
+
+        The datasets that it names are there and have what it wants of them.
+        """
         if name not in self.benchmark_paths:
             raise UnknownNameError("benchmark", name, self.benchmark_paths)
-        return read_benchmark(self.benchmark_paths[name])
+        path = self.benchmark_paths[name]
+        definition = read_benchmark(path)
+        for dataset in definition.named():
+            try:
+                card = self.card(dataset)
+            except UnknownNameError as error:
+                raise ContentError(f"{path}: {error}") from error
+            if fault := definition.fault_with(card):
+                raise ContentError(f"{path}: {fault}")
+        return definition
+
+    def negatives(self, name: str) -> NegativesTable:
+        """A table of hard negatives; raises UnknownNameError, suggesting the nearest name, or ContentError."""
+        if name not in self.negatives_paths:
+            raise UnknownNameError(
+                "table of negatives", name, self.negatives_paths, "(massie mine-negatives --table NAME makes one)"
+            )
+        return read_negatives(self.negatives_paths[name])
 
     def datasets_of(self, benchmark: BenchmarkDefinition) -> list[str]:
         """The dataset ids that a benchmark takes, sorted."""
@@ -90,5 +124,8 @@ class Catalogue:
         return [
             card.id
             for card in self.cards()
-            if card.status is Status.READY and card.in_paper and self.card_paths[card.id].parent.name != DEMO_FOLDER
+            if card.status is Status.READY
+            and card.in_paper
+            and (benchmark.only is None or benchmark.only.takes(card))
+            and self.card_paths[card.id].parent.name != DEMO_FOLDER
         ]

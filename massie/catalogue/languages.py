@@ -56,3 +56,12 @@ def language(code: str) -> Language:
     second = language(rest)
     names = {"name": f"{table[first].name} + {second.name}", "own_name": f"{table[first].own_name} + {second.own_name}"}
     return table[first].model_copy(update=names)
+
+
+def counted_under(code: str) -> tuple[str, ...]:
+    """The codes of the paper's list (appendix K) that a language's data count under.
+
+    Two for code-switched data, none for a language that the paper does not have. Raises UnknownNameError.
+    """
+    codes = (language(part).counts_as or part for part in code.split("+"))
+    return tuple(dict.fromkeys(part for part in codes if language(part).in_paper))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -9,8 +10,7 @@ from pathlib import Path
 
 import click
 
-from massie.build import Manifest, new_folder, write_tables
-from massie.build import build as build_benchmark
+from massie.build import Engine, Manifest, NearDuplicates, Plan, build_to, verify_build
 from massie.catalogue import Catalogue
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.output import print_json, print_table, progress, warn
@@ -73,47 +73,77 @@ def fetch(
 @click.argument("benchmark")
 @click.option("--dataset", "datasets", multiple=True, help="Only this dataset; may be repeated.")
 @click.option("--language", "languages", multiple=True, help="Only this language (ISO 639-3); may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to make; it must be new or empty.")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The folder to make; it must be new or empty."
+    "--verify",
+    type=click.Path(path_type=Path),
+    help="Make nothing: hold the build in this folder against its manifest and against the raw files.",
 )
 @MIRROR_OPTION
 @RAW_OPTION
 @TASKS_OPTION
+@click.option(
+    "--near-duplicates",
+    type=click.Choice([str(choice) for choice in NearDuplicates]),
+    default=str(NearDuplicates.KEEP),
+    show_default=True,
+    help="Look for train and dev texts that are nearly a test text (MinHash), and report or remove them.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes at once (default: one for each core).")
+@click.option(
+    "--engine",
+    type=click.Choice([str(engine) for engine in Engine]),
+    default=str(Engine.LOCAL),
+    show_default=True,
+    help="Where the work is done: processes of this machine, or a Ray cluster that shares the folders.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def build(
     benchmark: str,
     datasets: tuple[str, ...],
     languages: tuple[str, ...],
-    out: Path,
+    out: Path | None,
+    verify: Path | None,
     mirror: Path | None,
     raw: Path | None,
     folders: tuple[Path, ...],
+    near_duplicates: str,
+    workers: int | None,
+    engine: str,
     as_json: bool,
 ) -> None:
-    """Build a benchmark (m-light, m-heavy, m-demo), or the part of it that some datasets and languages make.
+    """Build a benchmark (m-light, m-heavy, m-light-open ...), or the part that some datasets and languages make.
 
     Leaves a folder with Parquet files and a manifest: what every step kept and dropped, and the digest by which two
-    builds can be compared. A cell whose files cannot be had is named, the others are built.
+    builds can be compared. A cell whose files cannot be had is named, the others are built. What was interrupted goes
+    on where it stopped when the same command is given again.
 
     \b
-    massie build m-light --dataset masakhaner20 --dataset xsid --out data/m-light
+    massie build m-light --out data/m-light
+    massie build m-light --verify data/m-light
     """
+    if (out is None) == (verify is None):
+        raise click.UsageError("give either --out DIR (to build there) or --verify DIR (to check what is there)")
     catalogue = Catalogue.default(folders)
     definition = catalogue.benchmark(benchmark)
     for dataset in datasets:
         catalogue.card(dataset)
-    store = SourceStore.from_environment(mirror, raw)
-    with new_folder(out) as folder, progress(f"building {benchmark}", quiet=as_json, unit="raw cells") as advance:
-        built = build_benchmark(
-            definition,
-            catalogue,
-            store,
-            datasets=list(datasets) or None,
-            languages=list(languages) or None,
-            progress=advance,
-        )
-        write_tables(built, folder)
-    manifest = built.manifest
+    plan = Plan(
+        definition,
+        catalogue,
+        SourceStore.from_environment(mirror, raw),
+        datasets=list(datasets) or None,
+        languages=list(languages) or None,
+        near_duplicates=NearDuplicates(near_duplicates),
+        engine=Engine(engine),
+        workers=workers,
+    )
+    if verify is not None:
+        _verify(verify, plan, as_json)
+        return
+    assert out is not None
+    with progress(f"building {benchmark}", quiet=as_json, unit="jobs") as advance:
+        manifest = build_to(out, plan, advance)
     if as_json:
         print_json(manifest.model_dump(mode="json"))
     else:
@@ -123,6 +153,46 @@ def build(
         for reason in dict.fromkeys(gap.reason for gap in failed):
             click.echo(f"massie: not built: {reason}", err=True)
         sys.exit(2)
+
+
+_NAMED = re.compile(r"'.*'")
+"""What a kind of drop names: a label, a role."""
+
+
+def _print_overlaps(manifest: Manifest) -> None:
+    """The largest overlaps, by pairs of datasets; the manifest has all."""
+    found = sorted(manifest.overlaps, key=lambda overlap: -overlap.texts)
+    if not found:
+        return
+    click.echo()
+    rows = [
+        (each.task, each.dataset, each.other, each.texts, each.reason, "" if each.removed else "kept")
+        for each in found[:_SHOWN_OVERLAPS]
+    ]
+    print_table(("task", "dataset", "shares with", "texts", "which is a", ""), rows, right=(3,))
+    if len(found) > _SHOWN_OVERLAPS:
+        click.echo(f"and {len(found) - _SHOWN_OVERLAPS} more pairs of datasets (manifest.json: overlaps)")
+
+
+_SHOWN_OVERLAPS = 10
+
+
+def _verify(folder: Path, plan: Plan, as_json: bool) -> None:
+    """Verify a build and print what differs; exit code 1 where something does."""
+    with progress(f"verifying {folder}", quiet=as_json, unit="jobs") as advance:
+        found = verify_build(folder, plan, advance)
+    if as_json:
+        plain = [{"cell": str(each.cell), "split": each.split, "what": each.what} for each in found.differences]
+        unavailable = [gap.model_dump(mode="json") for gap in found.unavailable]
+        numbers = {"digest": found.manifest.digest, "compared": found.compared}
+        print_json(numbers | {"differences": plain, "unavailable": unavailable})
+    else:
+        print_table(("cell", "split", "differs in"), [(each.cell, each.split, each.what) for each in found.differences])
+        click.echo(f"{found.compared} cells compared, {len(found.differences)} differ")
+        if found.unavailable:
+            warn(f"of {len(found.unavailable)} cells the raw files are not at hand: their tables alone were checked")
+    if found.differences:
+        sys.exit(1)
 
 
 def _print_report(manifest: Manifest, out: Path) -> None:
@@ -144,14 +214,19 @@ def _print_report(manifest: Manifest, out: Path) -> None:
     )
     dropped: Counter[str] = Counter()
     for cell in manifest.cells:
-        dropped.update(cell.dropped)
+        for kind, number in cell.dropped.items():
+            dropped[_NAMED.sub("…", kind)] += number  # the manifest has them one by one
     if dropped:
         click.echo()
         print_table(("dropped or merged", "times"), dropped.most_common(), right=(1,))
+    _print_overlaps(manifest)
     unavailable = [gap for gap in manifest.gaps if gap.kind == "unavailable"]
     if unavailable:
         named = sorted({f"{gap.dataset} {gap.raw_split}" for gap in unavailable})
         warn(f"{len(unavailable)} cells are not in the mirror and were left out: {', '.join(named[:8])}")
+    if manifest.lacks:
+        click.echo(f"\nThe evaluation that {manifest.benchmark} follows also has:")
+        print_table(("dataset", "why it is not here"), list(manifest.lacks.items()))
     click.echo(f"\nmanifest digest  {manifest.digest}")
     click.echo(f"built in         {out}")
     click.echo(f"next             massie run {manifest.benchmark} --data {out} --adapter lexicon")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ TASKS_OPTION = click.option(
 @click.option("--status", type=click.Choice([str(status) for status in Status]), help="Only cards of this status.")
 @click.option("--access", type=click.Choice([str(access) for access in Access]), help="Only datasets with this access.")
 @click.option("--redistributable", is_flag=True, help="Only data whose licence lets the built samples be passed on.")
+@click.option("--coverage", is_flag=True, help="The paper's datasets, languages and samples beside what can be built.")
+@click.option("--data", type=click.Path(path_type=Path), help="With --coverage: a build of m-heavy or m-light.")
+@click.option("--mirror", type=click.Path(path_type=Path), help="With --coverage: only files of this mirror are there.")
+@click.option("--raw", type=click.Path(path_type=Path), help="With --coverage: the folder of files that you bring.")
 @TASKS_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -32,15 +37,29 @@ def datasets(
     status: str | None,
     access: str | None,
     redistributable: bool,
+    coverage: bool,
+    data: Path | None,
+    mirror: Path | None,
+    raw: Path | None,
     folders: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """List the datasets of the catalogue: id, tasks, languages, licence, access, size.
 
     Texts are those counted in raw files at hand when the card was written; "massie datasets show ID" has them all.
+    With --coverage: what the paper has, what of it can be built, and why the rest cannot.
     """
     if context.invoked_subcommand:
         return
+    if coverage:
+        if task or code or status or access or redistributable:
+            raise click.UsageError("--coverage takes no filter: it compares the whole catalogue with the paper")
+        # Loaded when it is called, as the commands themselves are: a list of cards does not wait for what builds need.
+        show_coverage = import_module("massie.cli.coverage").show_coverage
+        show_coverage(Catalogue.default(folders), data, mirror, raw, as_json=as_json)
+        return
+    if data or mirror or raw:
+        raise click.UsageError("--data, --mirror and --raw say what --coverage is to compare: give it too")
     wanted = task_of(task) if task else None
     if code:
         language(code)
@@ -96,6 +115,7 @@ def show(dataset: str, folders: tuple[Path, ...], as_json: bool) -> None:
         ("source", card.source.pin if card.source else "none"),
         ("cite", card.citation),
         ("notes", card.notes or ""),
+        ("gap", card.gap or ""),
     ]
     print_table(("", ""), facts)
     for task in card.tasks:

@@ -17,8 +17,10 @@ COMMANDS = {
     "check": ("massie.cli.checking:check", "Hold cards against their raw files: counts, labels, offsets."),
     "run": ("massie.cli.running:run", "Run a system on a benchmark, or continue a run, and score it."),
     "score": ("massie.cli.scoring:score", "Score a run again, or a predictions file."),
+    "mine-negatives": ("massie.cli.mining:mine_negatives", "Rebuild a table of hard negatives, and show what changes."),
     "check-adapter": ("massie.cli.checking:check_adapter", "Check an adapter's contract on M-DEMO."),
     "prompts": ("massie.cli.prompts:prompts", "List the prompts, or show one as a model gets it."),
+    "export": ("massie.cli.exporting:export", "Write a build's samples for other tools and trainers."),
     "leaderboard": ("massie.cli.leaderboard:leaderboard", "Open the board on published and local results."),
 }
 

@@ -44,6 +44,12 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, rig
     click.echo(captured.get(), nl=False)
 
 
+def bar(share: float, width: int = 10) -> str:
+    """A share between 0 and 1 as a bar, for where one would rather look than read; what is above 1 is a full one."""
+    eighths = round(min(max(share, 0), 1) * width * 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
 @contextmanager
 def progress(title: str, *, quiet: bool = False, unit: str = "") -> Generator[Advance]:
     """A progress bar with rate and time left on a terminal, a plain line now and then elsewhere."""

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from massie.build import Benchmark, load_benchmark
-from massie.catalogue import Catalogue
+from massie.catalogue import Catalogue, metric_cards
 from massie.cli.output import print_json, print_table, warn
 from massie.results import RESULT, Result
 from massie.results.making import finish_run, has_complete_result, without_places
@@ -108,16 +108,25 @@ def finish(
 
 
 def print_result(result: Result, folder: Path) -> None:
-    """The result as people read it: LF1 and F1 of each task with 95% intervals, where the run lies, what to do next."""
+    """The result as people read it: scores of each task with 95% intervals, where the run lies, what to do next.
+
+    The benchmark's headline score comes first; where a task's is a mean over datasets, theirs stand below it.
+    """
+    aggregation = result.benchmark.aggregation
+    over_datasets = aggregation.over == "datasets"
+    first, second = [*dict.fromkeys([aggregation.score, "lf1", "f1"])][:2]
     rows: list[tuple[object, ...]] = []
     for row in result.rows:
-        if row.level in ("overall", "task"):
-            title = "overall" if row.level == "overall" else str(row.task)
-            rows.append((title, *_shown(row.scores["lf1"]), *_shown(row.scores["f1"]), row.instances, row.samples))
+        if row.level in ("overall", "task") or (over_datasets and row.level == "dataset"):
+            title = {"overall": "overall", "task": str(row.task)}.get(row.level, f"  {row.key}")
+            rows.append((title, *_shown(row.scores[first]), *_shown(row.scores[second]), row.instances, row.samples))
     click.echo(
         f"{result.system.name} on {result.benchmark.id} {result.benchmark.version}, {result.benchmark.split} split\n"
     )
-    print_table(("task", "LF1", "95%", "F1", "95%", "texts", "samples"), rows, right=(1, 2, 3, 4, 5, 6))
+    titles = [metric_cards()[name].title for name in (first, second)]
+    print_table(("task", titles[0], "95%", titles[1], "95%", "texts", "samples"), rows, right=(1, 2, 3, 4, 5, 6))
+    if over_datasets:
+        click.echo(f"\na dataset's {titles[0]} is that of all its cells together, a task's the mean over its datasets")
     counts = result.rows[0].diagnostics
     click.echo(
         f"\ninvalid answers {counts['invalid']}, malformed records {counts['malformed']}, "

@@ -14,6 +14,7 @@ from massie.build import Benchmark
 from massie.prompting import load_prompt, prompt_ids
 from massie.results.schema import (
     RESULT,
+    AggregationReference,
     BenchmarkReference,
     Coverage,
     IntervalValue,
@@ -132,6 +133,9 @@ def _reference(benchmark: Benchmark) -> BenchmarkReference:
         languages=list(chosen.languages) if chosen.languages else None,
         datasets=list(chosen.datasets) if chosen.datasets else None,
         limit=chosen.limit,
+        aggregation=AggregationReference.model_validate(
+            benchmark.manifest.aggregation.model_dump(mode="json", include={"score", "over"})
+        ),
     )
 
 

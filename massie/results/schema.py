@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from massie.catalogue import first_fault
 from massie.types import ResultError, Split, SystemCard, Task
@@ -26,8 +33,22 @@ class Plain(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class AggregationReference(Plain):
+    """The headline score of a benchmark, and what the scores of a task are a mean over."""
+
+    score: Name
+    over: Literal["instances", "datasets"]
+
+
+OF_THE_PAPER = AggregationReference(score="lf1", over="instances")
+
+
 class BenchmarkReference(Plain):
-    """Which samples a result is about: only results with one ``manifest_digest`` can be compared."""
+    """Which samples a result is about: only results with one ``manifest_digest`` can be compared.
+
+    The ``aggregation`` is written only where it is not the paper's, so that a version of MASSIE that knew no other
+    reads all other results.
+    """
 
     id: Name
     version: Name
@@ -37,6 +58,14 @@ class BenchmarkReference(Plain):
     languages: list[Name] | None = None
     datasets: list[Name] | None = None
     limit: int | None = None
+    aggregation: AggregationReference = OF_THE_PAPER
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plainly: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain = plainly(self)
+        if self.aggregation == OF_THE_PAPER:
+            plain.pop("aggregation", None)
+        return plain
 
 
 class Coverage(Plain):

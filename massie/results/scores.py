@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from massie.build import Benchmark
-from massie.catalogue import language
+from massie.catalogue import Aggregation, Over, language, metric_cards
 from massie.prompting import answer_of
 from massie.scoring import REPLICATES, SCORES, SEED, Interval, ScoredSample, ScoreRow, score_samples, totals
 from massie.types import Answer, IncompleteRunError, Prediction, PredictionsError, Sample, Task, task_of
@@ -15,23 +15,29 @@ from massie.types import Answer, IncompleteRunError, Prediction, PredictionsErro
 if TYPE_CHECKING:
     import pandas as pd
 
+_OF_THE_PAPER = Aggregation()
+
 
 @dataclass(frozen=True)
 class Scores:
-    """All scores of a system: one row for each level and key, and the scores of each sample."""
+    """All scores of a system: one row for each level and key, and the scores of each sample.
+
+    ``headline`` names the score that the benchmark goes by.
+    """
 
     rows: list[ScoreRow]
     samples: list[ScoredSample]
+    headline: str = "lf1"
 
-    def interval(self, score: str = "lf1", *, task: Task | str | None = None) -> Interval:
-        """A score, 0 to 100, with its 95% interval: overall, or of a task.
+    def interval(self, score: str | None = None, *, task: Task | str | None = None) -> Interval:
+        """A score (by default the headline), 0 to 100, with its 95% interval: overall, or of a task.
 
         Raises KeyError where there is no such score or task.
         """
         level = "overall" if task is None else "task"
         for row in self.rows:
             if row.level == level and (task is None or row.task == task_of(task)):
-                return row.scores[score]
+                return row.scores[score or self.headline]
         raise KeyError(task)
 
     def table(self) -> pd.DataFrame:
@@ -61,9 +67,9 @@ class Scores:
         )
 
     def __repr__(self) -> str:
-        tasks = {row.task: row.scores["lf1"] for row in self.rows if row.level == "task"}
+        tasks = {row.task: row.scores[self.headline] for row in self.rows if row.level == "task"}
         shown = ", ".join(f"{task} {_shown(value)}" for task, value in tasks.items())
-        return f"Scores(LF1: {shown}; {len(self.samples)} samples)"
+        return f"Scores({metric_cards()[self.headline].title}: {shown}; {len(self.samples)} samples)"
 
 
 def _shown(interval: Interval) -> str:
@@ -91,20 +97,27 @@ def score(
         raise PredictionsError(
             f"sample {next(iter(answers))!r} is not one of {benchmark.id}'s selection ({len(answers)} such)"
         )
-    return aggregate(scored, replicates=replicates, seed=seed)
+    return aggregate(scored, benchmark.manifest.aggregation, replicates=replicates, seed=seed)
 
 
-def aggregate(scored: list[ScoredSample], *, replicates: int = REPLICATES, seed: int = SEED) -> Scores:
-    """The scores of scored samples at every level."""
+def aggregate(
+    scored: list[ScoredSample],
+    aggregation: Aggregation = _OF_THE_PAPER,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
+) -> Scores:
+    """The scores of scored samples at every level, as a benchmark aggregates them."""
     rows = totals(
         scored,
         family=lambda code: language(code).family,
         script=lambda code: language(code).script,
         counts_as=lambda code: language(code).counts_as or code,
+        pooled=aggregation.dataset_of if aggregation.over is Over.DATASETS else None,
         replicates=replicates,
         seed=seed,
     )
-    return Scores(rows, scored)
+    return Scores(rows, scored, aggregation.score)
 
 
 def _by_id(predictions: Iterable[Prediction]) -> Iterator[tuple[str, Prediction]]:

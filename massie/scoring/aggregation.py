@@ -1,8 +1,9 @@
 """From the scores of samples to cells, tasks, languages, families, scripts, datasets and the overall score.
 
 A cell's score is the mean over its samples; a cell weighs as many *instances* as it has (NI; paper, appendix I), so
-that totals do not depend on the batch size; the overall score is the plain mean of the task scores. One function makes
-one table, with a row for each level and key and an interval for every score.
+that totals do not depend on the batch size; the overall score is the plain mean of the task scores. Other evaluations
+pool the counts of a dataset's cells and take the plain mean over datasets. One function makes one table, with a row for
+each level and key and an interval for every score.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from math import isnan
 
@@ -56,12 +58,17 @@ class ScoreRow:
     diagnostics: Mapping[str, int]
 
 
+Combine = Callable[[Sequence["_CellTotals"]], Array]
+"""Makes the scores of a group of cells, shaped as those of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _CellTotals:
     cell: Cell
     instances: int
     samples: int
-    scores: Array  # shape (scores, 1 + replicates), in the order of SCORES; the first column is the point estimate
+    sums: Array  # shape (1 + replicates, sums), in the order of _SUMMED; the first row is the point estimate
+    scores: Array  # shape (scores, 1 + replicates), in the order of SCORES, made of the sums
     diagnostics: Mapping[str, int]
 
 
@@ -71,19 +78,31 @@ def totals(
     family: Callable[[str], str],
     script: Callable[[str], str],
     counts_as: Callable[[str], str] = str,
+    pooled: Callable[[str], str] | None = None,
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> list[ScoreRow]:
     """The table of all scores at all levels, with intervals.
 
     ``family`` and ``script`` give those of a language code, ``counts_as`` the code that a finer one is counted under.
+    ``pooled`` gives the name under which a dataset's cells are pooled: the score of a row is then the plain mean over
+    these names of the scores of the sums over their cells. Without it cells weigh as many instances as they have.
     """
     by_cell: dict[Cell, list[ScoredSample]] = defaultdict(list)
     for sample in scored:
         by_cell[sample.cell].append(sample)
     cells = [_cell_totals(cell, by_cell[cell], replicates, seed) for cell in sorted(by_cell)]
-    rows = list(chain.from_iterable(_task_rows(task, cells, family, script, counts_as) for task in Task))
-    overall = _overall(cells)
+    levels: dict[str, Callable[[Cell], str]] = {
+        "task": lambda cell: cell.task,
+        "language": lambda cell: counts_as(cell.language),
+        "family": lambda cell: family(cell.language),
+        "script": lambda cell: script(cell.language),
+        "dataset": lambda cell: pooled(cell.dataset) if pooled else cell.dataset,
+        "cell": lambda cell: f"{cell.dataset}/{cell.language}",
+    }
+    combine = partial(_mean_over_pools, pooled) if pooled else _weighted
+    rows = list(chain.from_iterable(_task_rows(task, cells, levels, combine) for task in Task))
+    overall = _overall(cells, combine)
     return [overall, *rows] if overall else rows
 
 
@@ -101,15 +120,8 @@ def _cell_totals(cell: Cell, scored: Sequence[ScoredSample], replicates: int, se
     counts = {name: int(table[name].sum()) for name in DIAGNOSTICS}
     counts["empty_predictions"] = int(((table["predicted"] == 0) & (table["invalid"] == 0)).sum())
     counts["empty_gold"] = int((table["gold"] == 0).sum())
-    return _CellTotals(
-        cell=cell,
-        instances=len(place_of),
-        samples=len(scored),
-        scores=_scores(
-            np.concatenate([sums.sum(axis=0, keepdims=True), replicate_sums(sums, str(cell), replicates, seed)])
-        ),
-        diagnostics=counts,
-    )
+    of_all = np.concatenate([sums.sum(axis=0, keepdims=True), replicate_sums(sums, str(cell), replicates, seed)])
+    return _CellTotals(cell, len(place_of), len(scored), of_all, _scores(of_all), counts)
 
 
 def _sums(places: NDArray[np.intp], values: Array, length: int) -> Array:
@@ -138,53 +150,52 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
 
 
 def _task_rows(
-    task: Task,
-    cells: Sequence[_CellTotals],
-    family: Callable[[str], str],
-    script: Callable[[str], str],
-    counts_as: Callable[[str], str],
+    task: Task, cells: Sequence[_CellTotals], levels: Mapping[str, Callable[[Cell], str]], combine: Combine
 ) -> list[ScoreRow]:
     mine = [totals for totals in cells if totals.cell.task is task]
-    levels: list[tuple[str, Callable[[Cell], str]]] = [
-        ("task", lambda cell: task),
-        ("language", lambda cell: counts_as(cell.language)),
-        ("family", lambda cell: family(cell.language)),
-        ("script", lambda cell: script(cell.language)),
-        ("dataset", lambda cell: cell.dataset),
-        ("cell", lambda cell: f"{cell.dataset}/{cell.language}"),
-    ]
     rows: list[ScoreRow] = []
-    for level, key_of in levels:
+    for level, key_of in levels.items():
         groups: dict[str, list[_CellTotals]] = defaultdict(list)
         for totals in mine:
             groups[key_of(totals.cell)].append(totals)
-        rows += [_row(level, task, str(key), group) for key, group in sorted(groups.items())]
+        rows += [_row(level, task, str(key), group, combine(group)) for key, group in sorted(groups.items())]
     return rows
 
 
-def _row(level: str, task: Task, key: str, group: Sequence[_CellTotals]) -> ScoreRow:
-    return ScoreRow(level, task, key, *_counts(group), _intervals(_weighted(group)), _diagnostics(group))
+def _row(level: str, task: Task | None, key: str, group: Sequence[_CellTotals], scores: Array) -> ScoreRow:
+    return ScoreRow(level, task, key, *_counts(group), _intervals(scores), _diagnostics(group))
 
 
 def _weighted(group: Sequence[_CellTotals]) -> Array:
-    """The means over cells weighted by their instances; a cell where a score is undefined carries no weight in it."""
+    """The means over cells weighted by their instances."""
     if len(group) == 1:
         return group[0].scores
-    values = np.stack([totals.scores for totals in group])
-    weights = np.array([totals.instances for totals in group], dtype=np.float64)[:, None, None] * ~np.isnan(values)
-    total = weights.sum(axis=0)
+    return _mean([totals.scores for totals in group], [totals.instances for totals in group])
+
+
+def _mean_over_pools(pooled: Callable[[str], str], group: Sequence[_CellTotals]) -> Array:
+    """The plain means over pools of the scores of the sums over their cells."""
+    pools: dict[str, Array] = {}
+    for totals in group:
+        name = pooled(totals.cell.dataset)
+        pools[name] = pools[name] + totals.sums if name in pools else totals.sums
+    return _mean([_scores(sums) for sums in pools.values()], [1] * len(pools))
+
+
+def _mean(scores: Sequence[Array], weights: Sequence[int]) -> Array:
+    """The weighted means; what is undefined carries no weight, and where all is, so is the mean."""
+    values = np.stack(scores)
+    carried = np.array(weights, dtype=np.float64)[:, None, None] * ~np.isnan(values)
+    total = carried.sum(axis=0)
     mean = np.full_like(total, np.nan)
-    return np.divide((np.nan_to_num(values) * weights).sum(axis=0), total, out=mean, where=total > 0)
+    return np.divide((np.nan_to_num(values) * carried).sum(axis=0), total, out=mean, where=total > 0)
 
 
-def _overall(cells: Sequence[_CellTotals]) -> ScoreRow | None:
+def _overall(cells: Sequence[_CellTotals], combine: Combine) -> ScoreRow | None:
     """The plain mean of the task scores; its replicates pair those of the tasks."""
     groups = [[totals for totals in cells if totals.cell.task is task] for task in Task]
-    scores = [_weighted(group) for group in groups if group]
-    if not scores:
-        return None
-    mean = np.stack(scores).mean(axis=0)
-    return ScoreRow("overall", None, "overall", *_counts(cells), _intervals(mean), _diagnostics(cells))
+    scores = [combine(group) for group in groups if group]
+    return _row("overall", None, "overall", cells, np.stack(scores).mean(axis=0)) if scores else None
 
 
 def _counts(group: Sequence[_CellTotals]) -> tuple[int, int]:

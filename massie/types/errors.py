@@ -54,6 +54,11 @@ class UnknownNameError(UserError):
         super().__init__(f"{message} {hint}".rstrip())
         self.name = name
         self.nearest = near
+        self._made_of = (kind, name, names, hint)
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str]]:
+        """What it is made of again where a worker process hands it on."""
+        return UnknownNameError, self._made_of
 
 
 class SourceError(UserError):
@@ -97,3 +102,8 @@ class MissingExtraError(MassieError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs the package {package!r}: pip install 'massie[{extra}]'")
+        self._made_of = (package, extra, purpose)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        """As it passes from a worker process: what it is made of, since the message is not."""
+        return MissingExtraError, self._made_of

@@ -23,7 +23,7 @@ from rich.table import Table
 from seqeval.metrics import f1_score as seqeval_f1
 from seqeval.scheme import IOB2
 
-from massie.build import build, write_build
+from massie.build import Plan, build, build_to
 from massie.catalogue import Catalogue
 from massie.results.scores import aggregate
 from massie.scoring import score_samples
@@ -63,16 +63,16 @@ def building() -> Iterator[Row]:
         yield "build masakhaner20", "not run", "", "set MASSIE_MIRROR=DIR"
         return
     catalogue, store = Catalogue.default(), SourceStore.from_environment()
+    plan = Plan(catalogue.benchmark("m-heavy"), catalogue, store, datasets=["masakhaner20"], workers=1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "build"
 
         def made() -> int:
-            built = build(catalogue.benchmark("m-heavy"), catalogue, store, datasets=["masakhaner20"])
-            return sum(cell.texts["read"] for cell in built.manifest.cells)
+            return sum(cell.texts["read"] for cell in build(plan).manifest.cells)
 
         def written() -> None:
             shutil.rmtree(folder, ignore_errors=True)
-            write_build(build(catalogue.benchmark("m-heavy"), catalogue, store, datasets=["masakhaner20"]), folder)
+            build_to(folder, plan)
 
         texts = made()
         written()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from massie.build import Benchmark, Build, build, load_benchmark
+from massie.build import Benchmark, Build, Manifest, Plan, build, build_to, load_benchmark
+from massie.build.cells import CellData
+from massie.build.instances import canonical
+from massie.build.samples import schemas_digest
 from massie.catalogue import BenchmarkDefinition, Card, Catalogue
 from massie.sources import SourceStore
 
@@ -48,6 +52,19 @@ def plain_card(dataset: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def digest_of(data: CellData) -> str:
+    """The digest of a cell by its definition: schemas, then a sorted line for each sample with its id and gold."""
+    lines = sorted(
+        f"{sample.id}\t[{','.join(sorted(map(canonical, sample.gold or ())))}]\n" for sample in data.samples()
+    )
+    return sha256("".join([schemas_digest(data.schemas), *lines]).encode()).hexdigest()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @dataclass
 class Workshop:
     """A folder with cards and raw files, and the benchmark of all of them."""
@@ -80,10 +97,16 @@ class Workshop:
         }
         return BenchmarkDefinition.model_validate(plain | more)
 
-    def build(
-        self, *, datasets: list[str] | None = None, languages: list[str] | None = None, **definition: Any
-    ) -> Build:
-        return build(self.definition(**definition), self.catalogue, self.store, datasets=datasets, languages=languages)
+    def plan(self, **more: Any) -> Plan:
+        """A plan of the workshop for one process; what a plan does not know goes into the benchmark's definition."""
+        of_plan = {"workers": 1} | {name: more.pop(name) for name in Plan.__dataclass_fields__ if name in more}
+        return Plan(self.definition(**more), self.catalogue, self.store, **of_plan)
+
+    def build(self, **more: Any) -> Build:
+        return build(self.plan(**more))
+
+    def build_to(self, folder: Path, **more: Any) -> Manifest:
+        return build_to(folder, self.plan(**more))
 
 
 @pytest.fixture
@@ -94,6 +117,16 @@ def workshop(tmp_path: Path) -> Workshop:
 @pytest.fixture(name="line", scope="session")
 def line_fixture() -> Any:
     return line
+
+
+@pytest.fixture(name="digest_of", scope="session")
+def digest_of_fixture() -> Any:
+    return digest_of
+
+
+@pytest.fixture(name="files_of", scope="session")
+def files_of_fixture() -> Any:
+    return files_of
 
 
 @pytest.fixture(scope="session")

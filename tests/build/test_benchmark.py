@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from massie.build import Benchmark, load_benchmark, write_build
+from massie.build import Benchmark, load_benchmark
 from massie.types import BuildError, Cell, Split, Task, UnknownNameError
 
 
@@ -19,7 +19,7 @@ def folder(workshop: Any, line: Any, tmp_path: Path) -> Path:
     german = [line("Der Rhein", ("RIV", "Rhein"), language="deu", split="train")]
     workshop.dataset("rivers", swahili + german)
     workshop.dataset("waters", [line("Ziwa Chad", ("LAKE", "Chad"))], languages=["swa"])
-    write_build(workshop.build(id="m-light"), tmp_path / "out")
+    workshop.build_to(tmp_path / "out", id="m-light")
     return tmp_path / "out"
 
 

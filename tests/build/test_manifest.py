@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from massie.build import read_manifest, write_build
+from massie.build import read_manifest
 from massie.build.manifest import manifest_digest
 from massie.types import BuildError
 
@@ -16,7 +16,7 @@ from massie.types import BuildError
 @pytest.fixture
 def folder(workshop: Any, line: Any, tmp_path: Path) -> Path:
     workshop.dataset("rivers", [line("Mto Nile", ("RIV", "Nile")), line("Der Rhein", language="deu")])
-    write_build(workshop.build(), tmp_path / "out")
+    workshop.build_to(tmp_path / "out")
     return tmp_path / "out"
 
 

@@ -260,12 +260,36 @@ def test_addresses_are_below_the_source(plain_card: Plain):
     card = Card.model_validate(plain_card)
     assert card.source is not None
     expected = f"https://raw.githubusercontent.com/someone/rivers/{'0' * 40}/swa/test.txt"
-    assert card.source.address("swa/test.txt") == expected
+    assert card.source.address("swa/test.txt", card.source.files[0]) == expected
     files = plain_card["source"]["files"]
     for url in ("https://host/data", "https://host/data/"):
         card = Card.model_validate(plain_card | {"source": {"url": url, "files": files}})
         assert card.source is not None
-        assert card.source.address("a/b.zip") == "https://host/data/a/b.zip"
+        assert card.source.address("a/b.zip", card.source.files[0]) == "https://host/data/a/b.zip"
+
+
+def test_files_may_be_in_a_repository_of_their_own_and_the_pin_names_all(plain_card: Plain):
+    own = {"github": "someone/lakes", "commit": "1" * 40}
+    (files,) = plain_card["source"]["files"]
+    plain_card["source"]["files"] = [files | {"languages": ["swa"]}, files | {"languages": ["deu"]} | own, files | own]
+    source = Card.model_validate(plain_card).source
+    assert source is not None
+    rivers, lakes = (f"someone/rivers@{'0' * 40}", f"someone/lakes@{'1' * 40}")
+    assert source.pin == f"github.com/{rivers}, github.com/{lakes}"
+    assert source.address("a", source.files[0]) == f"https://raw.githubusercontent.com/someone/rivers/{'0' * 40}/a"
+    assert source.address("a", source.files[1]) == f"https://raw.githubusercontent.com/someone/lakes/{'1' * 40}/a"
+
+
+@pytest.mark.parametrize("half", [{"github": "someone/lakes"}, {"commit": "1" * 40}])
+def test_the_repository_of_files_is_pinned_too(plain_card: Plain, write_card: WriteCard, half: Plain):
+    plain_card["source"]["files"][0] |= half
+    refused(write_card(plain_card), "source.files.0", "github and commit belong together")
+
+
+def test_only_files_of_a_github_source_have_a_repository_of_their_own(plain_card: Plain, write_card: WriteCard):
+    own = {"github": "someone/lakes", "commit": "1" * 40}
+    plain_card["source"] = {"url": "https://host/data", "files": [plain_card["source"]["files"][0] | own]}
+    refused(write_card(plain_card), "source", "repository of their own")
 
 
 CARDS = sorted(Catalogue((content_folder("tasks"),)).card_paths)

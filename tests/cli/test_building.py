@@ -130,6 +130,49 @@ def test_a_cell_that_fails_is_named_and_the_others_are_built(massie: Massie, riv
     assert {gap["language"] for gap in opened["gaps"]} == {"swa"}
 
 
+def test_a_build_that_was_interrupted_goes_on_when_the_same_command_is_given_again(
+    massie: Massie, rivers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("build", "waters", "--tasks", "cards", "--raw", "raw", "--language", "eng", "--json", "--out")
+    whole = massie(*command, "whole")
+    real = Path.write_text
+
+    def stopped(path: Path, *arguments: Any, **options: Any) -> int:
+        if path.name == MANIFEST:
+            raise KeyboardInterrupt
+        return real(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", stopped)
+        done = massie(*command, "data")
+    assert (done.code, done.out, done.err.strip()) == (130, "", "massie: interrupted")
+    assert not (rivers / "data").exists()
+    done = massie(*command, "data")
+    assert done.code == 0, done.err
+    assert done.json == whole.json
+    assert not list(rivers.glob(".*"))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_fault_of_a_card_is_one_clear_error_in_however_many_processes(
+    massie: Massie, rivers: Path, workers: str
+) -> None:
+    card = rivers / "cards" / "rivers.yaml"
+    card.write_text(card.read_text(encoding="utf-8").replace("where:", "wher:"), encoding="utf-8")
+    done = massie("build", "waters", "--tasks", "cards", "--raw", "raw", "--out", "data", "--workers", workers)
+    assert done.code == 2
+    assert "card rivers: reader.options: wher: unknown key" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not (rivers / "data").exists()
+
+
+def test_the_number_of_processes_changes_nothing(massie: Massie, rivers: Path) -> None:
+    command = ("build", "waters", "--tasks", "cards", "--raw", "raw", "--language", "eng", "--json")
+    one, two = (massie(*command, "--out", number, "--workers", number) for number in ("1", "2"))
+    assert one.code == two.code == 0, two.err
+    assert one.json == two.json
+
+
 def test_a_dataset_that_must_be_brought_says_so(massie: Massie, rivers: Path) -> None:
     done = massie("fetch", "rivers", "--tasks", "cards")
     assert done.code == 2

@@ -82,6 +82,19 @@ def test_the_benchmark_with_most_results_comes_first(runs: Path, publish: Publis
     assert benchmarks(load(runs))[0].version == "1"
 
 
+def test_a_benchmark_goes_by_the_score_that_its_results_name(runs: Path, publish: Publish) -> None:
+    publish("mine", benchmark={"aggregation": {"score": "micro_f1", "over": "datasets"}})
+    assert benchmarks(load(runs))[0].headline == "micro_f1"
+
+
+@pytest.mark.parametrize("changes", [{}, {"aggregation": {"score": "<b>no score</b>", "over": "datasets"}}])
+def test_a_benchmark_whose_results_name_no_known_score_goes_by_lf1(
+    runs: Path, publish: Publish, changes: dict[str, object]
+) -> None:
+    publish("mine", benchmark=changes)
+    assert benchmarks(load(runs))[0].headline == "lf1"
+
+
 def test_overlapping_intervals_are_told_for_the_system_above(runs: Path, publish: Publish) -> None:
     publish("first", 60.0, 1.0)
     publish("second", 58.5, 1.0)

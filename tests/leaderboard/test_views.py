@@ -101,6 +101,37 @@ def test_the_score_can_be_switched_to_any_metric_card(three: None) -> None:
     assert list(app.dataframe[0].value["Invalid"]) == [2.0, 2.0]
 
 
+MICRO = {"aggregation": {"score": "micro_f1", "over": "datasets"}}
+
+
+def test_systems_are_ranked_by_the_score_that_their_benchmark_goes_by(publish: Publish) -> None:
+    scores = {"lf1": {"value": 40, "low": 39, "high": 41}, "micro_f1": {"value": 90, "low": 89, "high": 91}}
+    counts = {"level": "overall", "task": None, "key": "overall", "instances": 1, "samples": 1, "diagnostics": {}}
+    publish("by-lf1", 60.0, benchmark=MICRO)
+    publish("by-micro-f1", benchmark=MICRO, rows=[counts | {"scores": scores}])
+    app = opened("overview")
+    assert app.selectbox(key="score").value == "Micro F1"
+    assert systems(app) == ["by-micro-f1", "by-lf1"]
+    assert "Overall Micro F1" in [metric.label for metric in opened("system").metric]
+
+
+def test_the_benchmarks_score_comes_to_the_fore_when_another_benchmark_is_picked(three: None, publish: Publish) -> None:
+    publish("other", benchmark={"id": "other", "manifest_digest": "1" * 64} | MICRO)
+    app = opened("overview")
+    assert app.selectbox(key="score").value == "LF1"
+    m_demo, other = app.selectbox(key="benchmark").options
+    app.selectbox(key="score").set_value("F1").run()
+    app.selectbox(key="benchmark").set_value(other).run()
+    assert app.selectbox(key="score").value == "Micro F1"
+    app.selectbox(key="benchmark").set_value(m_demo).run()
+    assert app.selectbox(key="score").value == "LF1"
+
+
+def test_a_link_may_show_another_score_than_the_benchmarks(publish: Publish) -> None:
+    publish("mine", benchmark=MICRO)
+    assert opened("overview", score="F1").selectbox(key="score").value == "F1"
+
+
 def test_a_language_recomputes_the_scores_and_keeps_every_system(three: None) -> None:
     app = opened("overview")
     app.selectbox(key="task").set_value("NER named entity recognition").run()

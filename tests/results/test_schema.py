@@ -99,6 +99,33 @@ def test_a_row_is_found_by_level_task_and_key(finished: tuple[Path, Result]) -> 
     assert whole.row("cell", Task.RE, "demo-nature/eng") is None
 
 
+OTHER = {"score": "micro_f1", "over": "datasets"}
+
+
+def test_a_result_without_an_aggregation_is_of_the_papers(plain: dict[str, Any], written: Written) -> None:
+    assert "aggregation" not in plain["benchmark"]
+    aggregation = read_result(written(plain)).benchmark.aggregation
+    assert (aggregation.score, aggregation.over) == ("lf1", "instances")
+
+
+def test_the_papers_aggregation_is_never_written_so_that_older_readers_know_every_key(
+    plain: dict[str, Any], written: Written, tmp_path: Path
+) -> None:
+    said = changed(plain, ("benchmark", "aggregation"), {"score": "lf1", "over": "instances"})
+    write_result(read_result(written(said)), tmp_path / RESULT)
+    assert json.loads((tmp_path / RESULT).read_text(encoding="utf-8")) == plain
+
+
+def test_another_aggregation_comes_back_as_it_was_written(
+    plain: dict[str, Any], written: Written, tmp_path: Path
+) -> None:
+    said = changed(plain, ("benchmark", "aggregation"), OTHER)
+    result = read_result(written(said))
+    write_result(result, tmp_path / RESULT)
+    assert json.loads((tmp_path / RESULT).read_text(encoding="utf-8")) == said
+    assert read_result(tmp_path / RESULT) == result
+
+
 def test_an_undefined_score_is_null(plain: dict[str, Any], written: Written) -> None:
     undefined = {"value": None, "low": None, "high": None}
     read = read_result(written(changed(plain, ("rows", 0, "scores", "f1"), undefined)))
@@ -145,6 +172,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         (("system", "parameters"), True, "system.parameters: "),
         (("benchmark", "manifest_digest"), "xyz", "benchmark.manifest_digest: "),
         (("benchmark", "split"), "tset", "benchmark.split: "),
+        (("benchmark", "aggregation"), {"score": "lf1"}, "benchmark.aggregation.over: this key is missing"),
+        (("benchmark", "aggregation"), {"score": "lf1", "over": "cells"}, "benchmark.aggregation.over: "),
         (("partial",), 0, "partial: "),
         (("partial",), "false", "partial: "),
         (("coverage", "samples"), 1.5, "coverage.samples: "),

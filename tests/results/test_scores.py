@@ -5,8 +5,9 @@ import json
 import pytest
 
 from massie.build import Benchmark
+from massie.catalogue import Aggregation, Over
 from massie.results import rates
-from massie.results.scores import Scores, score
+from massie.results.scores import Scores, aggregate, score
 from massie.types import IncompleteRunError, Prediction, PredictionsError, Task, UnknownNameError, record_as_json
 
 
@@ -96,6 +97,14 @@ def test_the_table_has_every_row_with_value_and_interval(scores: Scores) -> None
     table = scores.table()
     assert len(table) == len(scores.rows)
     assert {"level", "task", "key", "lf1", "lf1_low", "lf1_high"} <= set(table.columns)
+
+
+def test_the_score_that_the_benchmark_goes_by_is_the_one_that_is_had_and_printed(scores: Scores) -> None:
+    missed = [sample._replace(scores=sample.scores._replace(true_positives=0)) for sample in scores.samples]
+    other = aggregate(missed, Aggregation(score="micro_f1", over=Over.DATASETS), replicates=10)
+    assert other.interval().value == 0
+    assert other.interval("lf1").value == 100
+    assert repr(other).startswith("Scores(Micro F1: NER 0.0 [0.0, 0.0], ")
 
 
 def test_a_printed_score_shows_lf1_by_task(scores: Scores) -> None:

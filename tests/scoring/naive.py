@@ -2,7 +2,7 @@
 
 Written from the specification alone; it imports nothing of `massie` and must stay that way. The suite compares the
 product with it on random data, and `metrics/vectors.yaml` holds cases that both must meet. Read it top to bottom:
-strings, answer text, records to items, similarity, scores.
+strings, answer text, records to items, similarity, scores, and totals where a benchmark is a mean over datasets.
 
 Schemas are a list of labels, never empty; for EE a list of `{"event_type": str, "roles": [str, ...]}`.
 """
@@ -296,3 +296,32 @@ def score(
         source = normalise(text)
         result["hallucinated"] = sum(any(field not in source for field in item.fields) for item in y - g)
     return result
+
+
+# ---- totals over datasets, in 0..100
+
+
+def micro_f1_over_datasets(samples: Sequence[dict[str, Any]], groups: dict[str, list[str]]) -> float | None:
+    """The plain mean of the micro F1 of each dataset, over all its languages; None where no dataset has one.
+
+    A sample has "dataset", "tp", "predicted" and "gold"; `groups` are datasets that count as one, under a name.
+    """
+    name_of = {dataset: name for name, members in groups.items() for dataset in members}
+    of_datasets: list[float] = []
+    for name in sorted({name_of.get(sample["dataset"], sample["dataset"]) for sample in samples}):
+        mine = [sample for sample in samples if name_of.get(sample["dataset"], sample["dataset"]) == name]
+        tp = sum(sample["tp"] for sample in mine)
+        both = sum(sample["predicted"] for sample in mine) + sum(sample["gold"] for sample in mine)
+        if both:
+            of_datasets.append(200 * tp / both)
+    return sum(of_datasets) / len(of_datasets) if of_datasets else None
+
+
+def lf1_over_datasets(samples: Sequence[dict[str, Any]], groups: dict[str, list[str]]) -> float:
+    """The plain mean over datasets of the mean LF1 of each one's samples, whatever their language."""
+    of_datasets: dict[str, list[float]] = {}
+    name_of = {dataset: name for name, members in groups.items() for dataset in members}
+    for sample in samples:
+        of_datasets.setdefault(name_of.get(sample["dataset"], sample["dataset"]), []).append(sample["lf1"])
+    means = [100 * sum(scores) / len(scores) for scores in of_datasets.values()]
+    return sum(means) / len(means)

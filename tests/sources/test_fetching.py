@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from massie.catalogue import Card, Source
-from massie.sources import FetchReport, Origin, SourceStore, fetch
+from massie.sources import FetchReport, Origin, SourceStore, fetch, lacking
 from massie.sources.cache import Cache
 from massie.types import SourceError, UnknownNameError
 
@@ -120,3 +120,24 @@ def test_a_wrong_download_is_discarded_and_fetched_anew(make_card: MakeCard, sit
 def test_a_file_that_upstream_lacks_is_one_error(make_card: MakeCard, site, online: SourceStore):
     with pytest.raises(SourceError, match=r"^rivers: \S+\.txt cannot be downloaded: the server answers 404"):
         fetch(make_card(SOURCE), online)
+
+
+def test_what_a_mirror_lacks_is_named_without_reading_what_it_holds(make_card: MakeCard, store: SourceStore):
+    fill(store, "swa/test.txt", "deu/test.txt")
+    wrong = {"swa": {"test": {"texts": 1, "annotations": 1, "sha256": "0" * 64}}}
+    assert lacking(make_card(SOURCE, wrong), store) == [("swa", "train"), ("deu", "train")]
+
+
+def test_what_can_be_downloaded_is_not_lacking_unless_that_is_forbidden(make_card: MakeCard, store: SourceStore):
+    network = replace(store, mirror=None)
+    assert lacking(make_card(SOURCE), network) == []
+    assert len(lacking(make_card(SOURCE), replace(network, offline=True))) == 4
+
+
+def test_what_the_user_must_bring_is_lacking_until_it_is_there(make_card: MakeCard, store: SourceStore):
+    card = make_card({"path": "ask someone", "files": [{"splits": ["test"], "path": "{lang}.txt"}]})
+    assert lacking(card, store) == [("swa", "test"), ("deu", "test")]
+    raw = store.cache / "brought"
+    raw.mkdir(parents=True)
+    (raw / "swa.txt").write_bytes(b"Rufiji")
+    assert lacking(card, replace(store, raw=raw)) == [("deu", "test")]
