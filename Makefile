@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint types bench lock clean
+.PHONY: help setup demo test lint types bench bench-scale lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ types: setup ## pyright, strict
 
 bench: setup ## the benchmarks, whose figures the README quotes
 	$(BIN)/python -m tests.benchmarks
+
+bench-scale: setup ## builds of 1, 4 and 17 million samples: time, memory (some minutes, 3 GB of disk)
+	$(BIN)/python -m tests.benchmarks.scale
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --output-file requirements.lock --custom-compile-command "make lock" --no-annotate

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from massie._version import __version__
 from massie.build.cells import CellData
-from massie.build.engines import Engine, run_jobs
+from massie.build.engines import Engine, Runner, cores, job_runner
 from massie.build.filters import NEARLY, CellSplit, Filtered, filtered
 from massie.build.folders import build_folder
 from massie.build.jobs import Made, Making, Reading, Stage, make_cell, read_raw_cell
@@ -40,8 +40,8 @@ Schemas = dict[tuple[str, Task], tuple[Schema, ...]]
 class Plan:
     """What is to be built, and how: a benchmark, or the part of it that some datasets and languages make.
 
-    ``near_duplicates`` says what becomes of train and dev texts that are nearly a test text. ``workers`` is how many
-    processes run at once; None leaves it to the engine. Neither of the two changes what is built.
+    ``near_duplicates`` says what becomes of train and dev texts that are nearly a test text. ``engine`` and ``workers``
+    (how many processes run at once; None for as many as help) do not change what is built.
     """
 
     benchmark: BenchmarkDefinition
@@ -92,7 +92,8 @@ def build(plan: Plan) -> Build:
     UnknownNameError for a dataset or language that the benchmark does not have, and BuildError where not one cell
     could be built.
     """
-    manifest, made = _built(plan, None, None)
+    cards = plan.cards()
+    manifest, made = _built(plan, cards, plan.readings(cards, None), map, None)
     return Build(manifest, {CellSplit(each.entry.cell, each.entry.split): each.data for each in made if each.data})
 
 
@@ -103,24 +104,42 @@ def build_to(folder: Path, plan: Plan, progress: Progress | None = None) -> Mani
     another was interrupted. Raises what ``build`` raises, and BuildError where the folder cannot be written or another
     process is building it.
     """
+    cards = plan.cards()
+    plan.readings(cards, None)  # there is something to build, before any folder is made
     with build_folder(folder) as place:
-        manifest, _ = _built(plan, place, progress)
+        readings = plan.readings(cards, place)
+        with job_runner(plan.engine, plan.workers or _workers(readings)) as run:
+            manifest, _ = _built(plan, cards, readings, run, place, progress)
         keep_only(place / "build", [(entry.cell, entry.split) for entry in manifest.cells])
         (place / "build" / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return manifest
 
 
-def _built(plan: Plan, folder: Path | None, progress: Progress | None) -> tuple[Manifest, list[Made]]:
+def _workers(readings: Sequence[Reading]) -> int:
+    """As many workers as there are cores; one for so few texts that it is done before others have started."""
+    texts = sum(reading.known_texts() or _UNKNOWN for reading in readings)
+    return 1 if texts < _FEW else min(cores(), len(readings))
+
+
+_FEW, _UNKNOWN = 20_000, 5_000
+"""What one process reads in about a second, and what is supposed of files that the card does not count."""
+
+
+def _built(
+    plan: Plan,
+    cards: Sequence[Card],
+    readings: Sequence[Reading],
+    run: Runner,
+    folder: Path | None,
+    progress: Progress | None = None,
+) -> tuple[Manifest, list[Made]]:
     """All jobs of a build, and its manifest; cells are sorted."""
-    cards = plan.cards()
     schemas = {(card.id, task): card.schemas(task) for card in cards for task in card.tasks}
     hard = hard_negatives(plan.benchmark, plan.catalogue, cards)
-    readings = plan.readings(cards, folder)
     told = _Told(progress, len(readings))
     stages: list[Stage] = []
     gaps: list[Gap] = []
-    workers = 1 if folder is None else plan.workers
-    for result in run_jobs(read_raw_cell, readings, engine=plan.engine, workers=workers):
+    for result in run(read_raw_cell, readings):
         if isinstance(result, Gap):
             gaps.append(result)
             told("a gap")
@@ -133,12 +152,12 @@ def _built(plan: Plan, folder: Path | None, progress: Progress | None) -> tuple[
     stages.sort(key=lambda stage: stage.key)
     removed = filtered({stage.key: stage.staged for stage in stages})
     if plan.near_duplicates is not NearDuplicates.KEEP:
-        _add_near_duplicates(plan, stages, removed)
+        _add_near_duplicates(plan, stages, removed, run)
     making = [_making(plan, stage, schemas, hard, removed, folder) for stage in stages]
     making.sort(key=lambda job: -job.stage.steps.texts["read"])
     told.expect(len(making))
     made: list[Made] = []
-    for each in run_jobs(make_cell, making, engine=plan.engine, workers=workers):
+    for each in run(make_cell, making):
         made.append(each)
         told(str(each.entry.cell))
     made.sort(key=lambda each: (each.entry.cell, each.entry.split))
@@ -146,8 +165,8 @@ def _built(plan: Plan, folder: Path | None, progress: Progress | None) -> tuple[
     return _manifest(plan, cards, schemas, hard, made, gaps, removed), made
 
 
-def _add_near_duplicates(plan: Plan, stages: Sequence[Stage], removed: Filtered) -> None:
-    keys, overlaps = find_near_duplicates(stages, removed.removals, plan.engine, plan.workers)
+def _add_near_duplicates(plan: Plan, stages: Sequence[Stage], removed: Filtered, run: Runner) -> None:
+    keys, overlaps = find_near_duplicates(stages, removed.removals, run)
     removed.overlaps.update(overlaps)
     if plan.near_duplicates is NearDuplicates.REMOVE:
         for key, near in keys.items():

@@ -7,17 +7,17 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from enum import StrEnum
-from multiprocessing import get_context
-from typing import Any, TypeVar
+from functools import partial
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any, Protocol, TypeVar
 
 from massie.types import BuildError, MassieError, MissingExtraError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-_JOBS_EACH = 4
-"""Fewer jobs for each worker than this, and starting workers takes longer than they save."""
 
 
 class Engine(StrEnum):
@@ -27,22 +27,31 @@ class Engine(StrEnum):
     RAY = "ray"  # a Ray cluster whose machines share the build's folder
 
 
-def run_jobs(
-    function: Callable[[Job], Result],
-    jobs: Sequence[Job],
-    *,
-    engine: Engine = Engine.LOCAL,
-    workers: int | None = None,
-) -> Iterator[Result]:
-    """Yield the results of all jobs, in any order.
+class Runner(Protocol):
+    """Runs jobs that are independent of one another."""
 
-    ``workers`` is how many processes run at once (None: as many as cores, or fewer where there are few jobs); with Ray
-    the cluster decides. Raises MissingExtraError where the engine is not installed.
+    def __call__(self, function: Callable[[Job], Result], jobs: Sequence[Job], /) -> Iterator[Result]:
+        """Yield the results of all jobs, in any order."""
+        ...
+
+
+@contextmanager
+def job_runner(engine: Engine = Engine.LOCAL, workers: int = 1) -> Generator[Runner]:
+    """What runs jobs: this process, so many ``workers`` of this machine, or a Ray cluster, which has its own number.
+
+    Raises MissingExtraError where the engine is not installed; a runner raises BuildError where a worker is killed.
     """
     if engine is Engine.RAY:
-        return _with_ray(function, jobs)
-    number = workers or min(cores(), len(jobs) // _JOBS_EACH)
-    return _with_processes(function, jobs, number) if number > 1 and len(jobs) > 1 else map(function, jobs)
+        yield _on_ray
+    elif workers == 1:
+        yield map
+    else:
+        # "spawn": a fork of a process with threads, such as pyarrow's, may hang.
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+        try:
+            yield partial(_on_pool, pool)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def cores() -> int:
@@ -50,9 +59,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _with_processes(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Generator[Result]:
-    # "spawn": a fork of a process with threads, such as pyarrow's, may hang.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+def _end_with_parent() -> None:
+    """Have a worker end when its parent does, even where that is killed: nobody else would end it."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _on_pool(pool: ProcessPoolExecutor, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
     try:
         for future in as_completed([pool.submit(function, job) for job in jobs]):
             yield future.result()
@@ -61,11 +75,9 @@ def _with_processes(function: Callable[[Job], Result], jobs: Sequence[Job], work
             "a worker process was ended from outside, as systems do where memory is short; give the same command "
             "again with fewer --workers: it goes on where this one stopped"
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
-def _with_ray(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[Result]:
+def _on_ray(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
     try:
         import ray as ray_module  # pyright: ignore
         import ray.data  # pyright: ignore

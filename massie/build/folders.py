@@ -59,7 +59,10 @@ def _place(folder: Path, ending: str, doing: str) -> Generator[Path]:
     except Timeout as error:
         raise BuildError(f"{folder}: another process is {doing} it; wait for it, or name another folder") from error
     except OSError as error:
-        raise BuildError(f"{folder}: cannot be written: {error.strerror}; name another folder with --out") from error
+        file = f" ({error.filename})" if error.filename else ""
+        raise BuildError(
+            f"{folder}: cannot be written: {error.strerror}{file}; name another folder with --out"
+        ) from error
 
 
 def check_new(folder: Path) -> None:

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from massie._collector import collector_paused
-from massie._version import __version__
 from massie.build.cells import CellData
 from massie.build.filters import FILTERS, CellSplit, Removals
 from massie.build.instances import EQUAL, READ, REFINED, REPEATED, Steps, by_split, instances_of
@@ -75,7 +75,7 @@ def read_raw_cell(job: Reading) -> list[Stage] | Gap:
         files = cell_files(job.card, job.language, job.raw_split, job.store)
         if job.folder is None:
             return _staged(job, read_cell(job.card, job.language, job.raw_split, files, faults := Faults()), faults)
-        fingerprint = _fingerprint(__version__, job.card.model_dump_json(), job.language, cell_digest(files))
+        fingerprint = _fingerprint(_code_digest(), job.card.model_dump_json(), job.language, cell_digest(files))
         done = _read_stages(job.folder, fingerprint)
         if done is None:
             (job.folder / _DONE).unlink(missing_ok=True)  # the files that it names are written again
@@ -298,6 +298,15 @@ def _fingerprint(*parts: str) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+@cache
+def _code_digest() -> str:
+    """What names the code that reads and builds, so that what an older one left is not taken for its own."""
+    package = Path(__file__).parent.parent
+    rooms = ("types", "catalogue", "sources", "readers", "build")
+    files = sorted(path for room in rooms for path in (package / room).rglob("*.py"))
+    return sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
 def _write(path: Path, plain: dict[str, Any]) -> None:
     """Write JSON whole or not at all."""
     partial = path.with_suffix(".partial")
@@ -309,6 +318,6 @@ def _read(path: Path, fingerprint: str) -> dict[str, Any] | None:
     """The JSON of a job that is done, unless it was done with something else than this fingerprint names."""
     try:
         plain = json.loads(path.read_bytes())
-    except FileNotFoundError:
+        return plain if plain["fingerprint"] == fingerprint else None
+    except (FileNotFoundError, ValueError, KeyError):  # damaged by a power cut, say: done again
         return None
-    return plain if plain["fingerprint"] == fingerprint else None

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from massie.build.engines import Engine, run_jobs
+from massie.build.engines import Runner
 from massie.build.filters import NEARLY, CellSplit, Keys, Overlap, Removals
 from massie.build.jobs import Stage
 from massie.build.staged import Staged, folded
@@ -53,7 +53,7 @@ class _Bands:
 
 
 def find_near_duplicates(
-    stages: Sequence[Stage], removals: dict[CellSplit, Removals], engine: Engine, workers: int | None
+    stages: Sequence[Stage], removals: dict[CellSplit, Removals], run: Runner
 ) -> tuple[dict[CellSplit, Keys], Counter[Overlap]]:
     """The folded keys of the near-duplicates of every cell and split, and their number by pairs of datasets.
 
@@ -61,7 +61,7 @@ def find_near_duplicates(
     """
     stage_of = {stage.key: stage for stage in stages}
     jobs = [(stage, removals[stage.key]) for stage in stages]
-    found = sorted(run_jobs(_bands, jobs, engine=engine, workers=workers), key=lambda each: each.key)
+    found = sorted(run(_bands, jobs), key=lambda each: each.key)
     tests = _Tests([each for each in found if each.key.split is Split.TEST], stage_of)
     keys: dict[CellSplit, Keys] = {}
     overlaps: Counter[Overlap] = Counter()

@@ -13,7 +13,7 @@ import numpy as np
 from massie.build.batching import Asked
 from massie.build.building import Plan, Progress, build_to
 from massie.build.cells import CellData
-from massie.build.engines import run_jobs
+from massie.build.engines import cores, job_runner
 from massie.build.manifest import CellEntry, Gap, Manifest, read_manifest
 from massie.build.samples import Samples, SamplesDigest
 from massie.build.staged import Staged
@@ -84,7 +84,8 @@ def _check_same(folder: Path, manifest: Manifest, plan: Plan) -> None:
 def _tables(folder: Path, manifest: Manifest, plan: Plan) -> Iterator[Difference]:
     """The cells whose tables are not what the manifest says."""
     jobs = [(entry, manifest.schemas(entry.dataset, entry.task)) for entry in manifest.cells]
-    yield from filter(None, run_jobs(partial(_table, folder), jobs, workers=plan.workers))
+    with job_runner(workers=plan.workers or cores()) as run:
+        yield from filter(None, run(partial(_table, folder), jobs))
 
 
 def _table(folder: Path, job: tuple[CellEntry, tuple[Schema, ...]]) -> Difference | None:

@@ -78,6 +78,16 @@ class Catalogue:
         """
         if dataset not in self.card_paths:
             raise UnknownNameError("dataset", dataset, self.card_paths, "(massie datasets lists them)")
+        if dataset not in self._cards:
+            self._cards[dataset] = self._read(dataset)
+        return self._cards[dataset]
+
+    @cached_property
+    def _cards(self) -> dict[str, Card]:
+        """The cards that were read: reading all takes the time of reading 10,000 texts."""
+        return {}
+
+    def _read(self, dataset: str) -> Card:
         card = read_card(self.card_paths[dataset])
         for code in card.languages:
             try:

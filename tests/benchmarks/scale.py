@@ -1,7 +1,7 @@
 """Builds of a generated catalogue of M-HEAVY's size: time, memory and whether both grow as the data do.
 
     make bench-scale                  1, 4 and 17 million samples
-    python tests/benchmarks/scale.py 17 --workers 8
+    python -m tests.benchmarks.scale 17 --workers 8
 
 A catalogue of 120 datasets with 24 to 200 labels each is written to a temporary folder (token-tag columns and JSON
 lines; four in five texts are for training; two in a hundred are also in another dataset), then ``massie build m-scale``
@@ -134,10 +134,10 @@ def _json(draw: random.Random, place: int, number: int, labels: int, task: str) 
     bodies = [[f"{shared.choice(_WORDS)}{shared.randrange(500)}" for _ in range(length)] for length in lengths]
     for word in _first_words(draw, place, number):
         body = bodies[hash_of(word) % _BODIES]
-        start = len(word) + 1
-        head = {"start": start, "end": start + len(body[0]), "surface": body[0]}
-        start = head["end"] + 1
-        tail = {"start": start, "end": start + len(body[1]), "surface": body[1]}
+        first = len(word) + 1
+        second = first + len(body[0]) + 1
+        head = {"start": first, "end": second - 1, "surface": body[0]}
+        tail = {"start": second, "end": second + len(body[1]), "surface": body[1]}
         annotations: list[dict[str, Any]] = []
         for _ in range(draw.choice((0, 1, 1, 2))):
             label = f"L{draw.randrange(labels)}"

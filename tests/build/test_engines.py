@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from massie.build import Engine, Manifest
-from massie.build.engines import run_jobs
+from massie.build.engines import job_runner
 from massie.types import BuildError, ContentError, MissingExtraError, Split, Task, UnknownNameError
 
 EVENTS: dict[str, Any] = {
@@ -71,20 +73,44 @@ def tables(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name != "manifest.json"}
 
 
-@pytest.mark.parametrize(("workers", "number"), [(1, 20), (2, 20), (3, 2), (2, 1), (None, 3), (2, 0)])
-def test_every_job_is_done_once_in_however_many_processes(workers: int | None, number: int):
-    assert sorted(run_jobs(math.factorial, range(number), workers=workers)) == list(map(math.factorial, range(number)))
+@pytest.mark.parametrize(("workers", "number"), [(1, 20), (2, 20), (3, 2), (2, 1), (2, 0)])
+def test_every_job_is_done_once_in_however_many_processes(workers: int, number: int):
+    with job_runner(workers=workers) as run:
+        assert sorted(run(math.factorial, range(number))) == list(map(math.factorial, range(number)))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_goes_wrong_in_a_job_is_raised_as_it_is(workers: int):
-    with pytest.raises(ValueError, match=r"not defined for negative values"):
-        list(run_jobs(math.factorial, [1, 2, -1, 3], workers=workers))
+    with pytest.raises(ValueError, match=r"not defined for negative values"), job_runner(workers=workers) as run:
+        list(run(math.factorial, [1, 2, -1, 3]))
 
 
 def test_a_worker_that_is_ended_from_outside_is_one_clear_error():
-    with pytest.raises(BuildError, match=r"worker process was ended from outside.* with fewer --workers"):
-        list(run_jobs(os._exit, [1, 1, 1], workers=2))
+    words = r"worker process was ended from outside.* with fewer --workers"
+    with pytest.raises(BuildError, match=words), job_runner(workers=2) as run:
+        list(run(os._exit, [1, 1, 1]))
+
+
+HANGING = """
+import time
+from massie.build.engines import job_runner
+
+with job_runner(workers=2) as run:
+    print(*run(abs, [1, -2]), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_workers_end_when_their_parent_is_killed():
+    process = subprocess.Popen([sys.executable, "-c", HANGING], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert sorted(process.stdout.readline().split()) == ["1", "2"]
+    workers = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    assert len(workers) >= 2
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
 
 
 def test_two_processes_build_byte_for_byte_what_one_builds_in_whatever_order_the_raw_files_are(
@@ -132,5 +158,6 @@ def test_ray_builds_byte_for_byte_what_one_process_builds_and_tells_faults_alike
 
 def test_where_ray_is_not_installed_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"--engine ray needs the package 'ray': pip install 'massie\[ray\]'"):
-        list(run_jobs(math.factorial, [1, 2], engine=Engine.RAY))
+    words = r"--engine ray needs the package 'ray': pip install 'massie\[ray\]'"
+    with pytest.raises(MissingExtraError, match=words), job_runner(Engine.RAY) as run:
+        list(run(math.factorial, [1, 2]))
