@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from massie.build import Benchmark, Build, Plan, build
+from massie.build import Benchmark, Build, Plan, build, build_to
 from massie.build.instances import Steps, instances_of
 from massie.catalogue import Card, Catalogue, Counts, Status
 from massie.cli.main import cli
@@ -251,3 +251,54 @@ def test_the_command_builds_the_same_and_leaves_it_in_a_folder(mirror: Path, tmp
     assert read_back.manifest == light.manifest
     for (cell, split), data in light.cells.items():
         assert read_back.cell_data(cell, split) == data
+
+
+def everything_group(test: object) -> object:
+    """One worker builds everything, for all tests of it."""
+    return pytest.mark.xdist_group("real everything")(test)
+
+
+@pytest.fixture(scope="module")
+def everything(store: SourceStore, tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+    """M-HEAVY of all that the mirror holds, built by two processes."""
+    folder = tmp_path_factory.mktemp("everything") / "m-heavy"
+    build_to(folder, Plan(CATALOGUE.benchmark("m-heavy"), CATALOGUE, store, workers=2))
+    return Benchmark.open(folder)
+
+
+@everything_group
+def test_of_all_that_can_be_built_every_mention_stands_at_its_offsets(everything: Benchmark):
+    mentions = 0
+    for cell in sorted({entry.cell for entry in everything.manifest.cells}):
+        glue = Joining.for_card(CATALOGUE.card(cell.dataset), cell.language).glue
+        for split in Split:
+            if cell not in everything.cells(split):
+                continue
+            for part in everything.parts(cell, split):
+                for instance in part.instances:
+                    for _, mention in (each for record in instance.records for each in mentions_of(record)):
+                        pieces = [instance.text[start:end] for start, end in mention.fragments]
+                        assert glue.join(pieces) == mention.surface
+                        mentions += 1
+    assert mentions > 300_000
+
+
+@everything_group
+def test_of_all_that_can_be_built_every_test_text_is_asked_for_every_label_exactly_once(everything: Benchmark):
+    sizes: set[int] = set()
+    for cell in everything.cells("test"):
+        schemas = len(CATALOGUE.card(cell.dataset).schemas(cell.task))
+        sizes.add(schemas)
+        for part in everything.parts(cell, "test"):
+            asked = Counter((row.instance, schema) for row in part.rows for schema in row.schemas)
+            assert set(asked.values()) == {1}
+            assert len(asked) == len(part.instances) * schemas
+    assert min(sizes) <= 3
+    assert max(sizes) >= 60
+
+
+@everything_group
+def test_of_all_that_can_be_built_nothing_fails_and_no_label_is_unknown(everything: Benchmark):
+    assert {gap.kind for gap in everything.manifest.gaps} == {"unavailable"}
+    dropped = {kind for entry in everything.manifest.cells for kind in entry.dropped}
+    assert not {kind for kind in dropped if "not in the card" in kind}

@@ -81,7 +81,7 @@ def asked_for_training(
     (schemas, schemas) says which are hard negatives of which, ``keys`` is a draw for each instance.
     """
     order = crossed(keys, draws("order", names))
-    chosen = positive | (positive.astype(np.float32) @ hard.astype(np.float32) > 0)
+    chosen = positive | _hard_negatives(positive, hard)
     others = np.where(chosen, _LAST, crossed(keys, draws("other", names)) >> np.uint64(1))
     nearest = np.argsort(others, axis=1, kind="stable")[:, :size]
     np.put_along_axis(chosen, nearest, True, axis=1)
@@ -98,6 +98,16 @@ def asked_for_training(
         _starts(np.array([length for part in parts for length in part], dtype=np.int64)),
         shuffled[np.arange(len(names)) < counts[:, None]],
     )
+
+
+def _hard_negatives(positive: NDArray[np.bool_], hard: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The hard negatives of each instance's positive schemas together."""
+    found = np.zeros_like(positive)
+    rows, schemas = np.nonzero(positive)
+    if len(rows):  # not a product of matrices: its threads would be in the way of the other workers
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        found[rows[starts]] = np.logical_or.reduceat(hard[schemas], starts, axis=0)
+    return found
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

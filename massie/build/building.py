@@ -22,7 +22,7 @@ from massie.build.manifest import (
     SchemaEntry,
     manifest_digest,
 )
-from massie.build.near import NearDuplicates, find_near_duplicates
+from massie.build.near import NearDuplicates, find_near_duplicates, minhash
 from massie.build.negatives.hard import HardNegatives, hard_negatives
 from massie.build.samples import Sampling
 from massie.build.tables import keep_only
@@ -52,6 +52,10 @@ class Plan:
     near_duplicates: NearDuplicates = NearDuplicates.KEEP
     engine: Engine = Engine.LOCAL
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.near_duplicates is not NearDuplicates.KEEP:
+            minhash()  # where it is not installed, that is told before hours of reading
 
     def cards(self) -> list[Card]:
         """The cards of the datasets to build; raises UnknownNameError for a dataset or language that is not there."""

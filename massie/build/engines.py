@@ -77,6 +77,10 @@ def _on_pool(pool: ProcessPoolExecutor, function: Callable[[Job], Result], jobs:
         ) from error
 
 
+_BLOCKS = 16
+"""Blocks of jobs for each processor of a cluster: a block costs Ray some hundredths of a second."""
+
+
 def _on_ray(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
     try:
         import ray as ray_module  # pyright: ignore
@@ -95,7 +99,10 @@ def _on_ray(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[
         except MassieError as error:  # Ray would wrap it in a traceback
             return {"result": None, "error": error}
 
-    rows = ray.data.from_items([{"job": job} for job in jobs], override_num_blocks=max(1, len(jobs)))
+    # Jobs come the largest first: dealt out, so that no block has many large ones.
+    blocks = max(1, min(len(jobs), _BLOCKS * int(ray.cluster_resources().get("CPU", 1))))
+    dealt = [{"job": job} for block in range(blocks) for job in jobs[block::blocks]]
+    rows = ray.data.from_items(dealt, override_num_blocks=blocks)
     for row in rows.map(result).iter_rows():
         if row["error"]:
             raise row["error"]

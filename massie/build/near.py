@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from massie.build.engines import Runner
 from massie.build.filters import NEARLY, CellSplit, Keys, Overlap, Removals
-from massie.build.jobs import Stage
+from massie.build.jobs import ROWS, Stage
 from massie.build.staged import Staged, folded
 from massie.types import MissingExtraError, Split
 
@@ -31,8 +30,8 @@ THRESHOLD = 0.8
 
 _BANDS, _ROWS = 20, 6
 _GRAM = 5
-_CANDIDATES = 50
-"""Of so many candidates at most the nearest is looked for; texts that share a form have thousands."""
+_CANDIDATES, _OF_A_BAND = 50, 1000
+"""How many candidates are compared, and how many looked at in each band: texts that share a form have thousands."""
 
 
 class NearDuplicates(StrEnum):
@@ -45,7 +44,10 @@ class NearDuplicates(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Bands:
-    """The bands of a stage's texts that the other filters leave: shape (texts, bands), with their rows in the stage."""
+    """The bands of a stage's texts that the other filters leave: shape (texts, bands), with their rows in the stage.
+
+    Each text stands once, and they come in the order of their keys: so no order of files makes a difference.
+    """
 
     key: CellSplit
     rows: NDArray[np.int64]
@@ -70,32 +72,38 @@ def find_near_duplicates(
             continue
         texts = _Texts(stage_of[each.key])
         near: list[int] = []
-        for row, bands in zip(each.rows.tolist(), each.bands, strict=True):
-            dataset = tests.nearest(texts(row), bands)
-            if dataset is not None:
-                near.append(row)
-                overlaps[Overlap(NEARLY, each.key.cell.task, each.key.cell.dataset, dataset)] += 1
+        for row, dataset in tests.near(each, texts):
+            near.append(row)
+            overlaps[Overlap(NEARLY, each.key.cell.task, each.key.cell.dataset, dataset)] += 1
         keys[each.key] = np.unique(texts.keys()[near])
     return keys, overlaps
 
 
 def _bands(job: tuple[Stage, Removals]) -> _Bands:
     stage, removals = job
-    rows: list[NDArray[np.int64]] = []
-    bands: list[NDArray[np.uint64]] = []
+    keys: list[Keys] = [np.zeros(0, np.uint64)]
+    rows: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    bands: list[NDArray[np.uint64]] = [np.zeros((0, _BANDS), np.uint64)]
     before = 0
     for run in stage.staged():
         left = np.ones(len(run), bool)
         for removed in removals.masks(run):
             left &= ~removed
+        keys.append(run.text_keys()[left])
         rows.append(np.flatnonzero(left) + before)
         bands.append(bands_of(run.take(left).texts()))
         before += len(run)
-    return _Bands(
-        stage.key,
-        np.concatenate([np.zeros(0, np.int64), *rows]),
-        np.concatenate([np.zeros((0, _BANDS), np.uint64), *bands]),
-    )
+    once = np.unique(np.concatenate(keys), return_index=True)[1]  # a text may stand in several runs
+    return _Bands(stage.key, np.concatenate(rows)[once], np.concatenate(bands)[once])
+
+
+def minhash() -> Any:
+    """The class that makes MinHashes; raises MissingExtraError where datasketch is not installed."""
+    try:
+        from datasketch import MinHash
+    except ImportError as error:
+        raise MissingExtraError("datasketch", "near-duplicates", "--near-duplicates") from error
+    return MinHash
 
 
 def bands_of(texts: Sequence[str]) -> NDArray[np.uint64]:
@@ -103,14 +111,10 @@ def bands_of(texts: Sequence[str]) -> NDArray[np.uint64]:
 
     Raises MissingExtraError where datasketch is not installed.
     """
-    try:
-        from datasketch import MinHash
-    except ImportError as error:
-        raise MissingExtraError("datasketch", "near-duplicates", "--near-duplicates") from error
     if not texts:
         return np.zeros((0, _BANDS), np.uint64)
     grams = ([gram.encode() for gram in grams_of(text)] for text in texts)
-    hashes: list[Any] = MinHash.bulk(grams, num_perm=_BANDS * _ROWS, seed=1, scheme="affine32")
+    hashes: list[Any] = minhash().bulk(grams, num_perm=_BANDS * _ROWS, seed=1, scheme="affine32")
     values: NDArray[np.uint64] = np.stack([each.hashvalues for each in hashes]).astype(np.uint64)
     parts = values.reshape(len(texts), _BANDS, _ROWS)
     odd = np.array([draw | 1 for draw in range(0x9E3779B97F4A7C15, 0x9E3779B97F4A7C15 + 2 * _ROWS, 2)], np.uint64)
@@ -121,8 +125,8 @@ def bands_of(texts: Sequence[str]) -> NDArray[np.uint64]:
 
 
 def grams_of(text: str) -> set[str]:
-    """The character 5-grams of a folded, case-folded text; the text itself where it is shorter."""
-    plain = folded(text).casefold()
+    """The character 5-grams of a text, its case and spacing folded; the whole of it where it is shorter."""
+    plain = folded(text.casefold())
     return {plain[start : start + _GRAM] for start in range(max(1, len(plain) - _GRAM + 1))}
 
 
@@ -158,22 +162,33 @@ class _Tests:
         self._order: list[NDArray[np.intp]] = [np.argsort(bands[:, band], kind="stable") for band in range(_BANDS)]
         self._sorted: list[Keys] = [bands[order, band] for band, order in enumerate(self._order)]
 
-    def nearest(self, text: str, bands: NDArray[np.uint64]) -> str | None:
+    def near(self, found: _Bands, texts: _Texts) -> Iterator[tuple[int, str]]:
+        """The rows of texts that are near a test text, each with the dataset of the first such."""
+        for start in range(0, len(found.rows), ROWS):
+            rows, bands = found.rows[start : start + ROWS], found.bands[start : start + ROWS]
+            begins, ends = (self._places(bands, side) for side in ("left", "right"))
+            for place in np.flatnonzero((begins < ends).any(axis=1)).tolist():
+                row = int(rows[place])
+                dataset = self._nearest(texts(row), self._candidates(begins[place], ends[place]))
+                if dataset is not None:
+                    yield row, dataset
+
+    def _places(self, bands: NDArray[np.uint64], side: Any) -> NDArray[np.intp]:
+        """Where the texts with each of these bands begin, or end, among the sorted."""
+        return np.stack([np.searchsorted(pool, bands[:, band], side) for band, pool in enumerate(self._sorted)], axis=1)
+
+    def _candidates(self, begins: NDArray[np.intp], ends: NDArray[np.intp]) -> list[int]:
+        """The test texts that share bands with a text: those that share the most first."""
+        ends = np.minimum(ends, begins + _OF_A_BAND)
+        parts = [order[begin:end] for order, begin, end in zip(self._order, begins, ends, strict=True)]
+        places, shared = np.unique(np.concatenate(parts), return_counts=True)
+        return places[np.argsort(-shared, kind="stable")][:_CANDIDATES].tolist()
+
+    def _nearest(self, text: str, candidates: Sequence[int]) -> str | None:
         """The dataset of the first candidate that a text is near to; None where there is none."""
-        grams: set[str] | None = None
-        for place in islice(self._candidates(bands), _CANDIDATES):
-            grams = grams_of(text) if grams is None else grams
+        grams = grams_of(text)
+        for place in candidates:
             dataset, texts = self._cells[int(self._cell[place])]
             if similarity(grams, grams_of(texts(int(self._row[place])))) >= THRESHOLD:
                 return dataset
         return None
-
-    def _candidates(self, bands: NDArray[np.uint64]) -> Iterator[int]:
-        seen: set[int] = set()
-        for band in range(_BANDS):
-            pool, one = self._sorted[band], bands[band : band + 1]
-            (begin,), (end,) = np.searchsorted(pool, one, "left"), np.searchsorted(pool, one, "right")
-            for place in self._order[band][begin:end].tolist():
-                if place not in seen:
-                    seen.add(place)
-                    yield place

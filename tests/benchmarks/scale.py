@@ -16,12 +16,14 @@ import json
 import os
 import platform
 import random
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -46,10 +48,15 @@ def generate(folder: Path, samples: int) -> int:
     jobs = [(folder, place, texts // DATASETS) for place in range(DATASETS)]
     with Pool() as pool:
         written = sum(pool.imap_unordered(_dataset, jobs))
-    plain = {"id": "m-scale", "name": "M-SCALE", "version": "1", "summary": "Generated.", "datasets": None}
-    plain["datasets"] = [_name(place) for place in range(DATASETS)]
+    names = [_name(place) for place in range(DATASETS)]
+    plain = {"id": "m-scale", "name": "M-SCALE", "version": "1", "summary": "Generated.", "datasets": names}
+    plain["negatives"] = "m-scale"  # as M-HEAVY has a table, which is not mined again by every build
     (folder / "cards" / "benchmarks").mkdir()
     (folder / "cards" / "benchmarks" / "m-scale.yaml").write_text(json.dumps(plain), encoding="utf-8")
+    table = folder / "cards" / "negatives" / "m-scale.json"
+    table.parent.mkdir()
+    command = [sys.executable, "-m", "massie.cli", "mine-negatives", "--tasks", str(folder / "cards")]
+    subprocess.run([*command, "--table", "m-scale", "--out", str(table)], check=True, capture_output=True)
     return written
 
 
@@ -153,22 +160,36 @@ def hash_of(word: str) -> int:
     return random.Random(word).getrandbits(32)
 
 
-def measured(folder: Path, workers: int | None) -> tuple[float, float, dict[str, Any]]:
-    """Seconds and GiB that a build takes, and its manifest."""
-    out = folder / "built"
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a build took: seconds, seconds of processor time over all processes, bytes of memory; and its manifest."""
+
+    seconds: float
+    cpu: float
+    memory: int
+    manifest: dict[str, Any]
+
+
+def measured(folder: Path, workers: int | None, engine: str) -> Measured:
+    """Build the catalogue in a folder as a user would."""
     command = [sys.executable, "-m", "massie.cli", "build", "m-scale", "--tasks", str(folder / "cards")]
-    command += ["--raw", str(folder / "raw"), "--out", str(out), "--json"]
+    command += ["--raw", str(folder / "raw"), "--out", str(folder / "built"), "--json", "--engine", engine]
     command += ["--workers", str(workers)] if workers else []
-    start, peak = time.perf_counter(), 0
+    start, cpu, memory = time.perf_counter(), _cpu(), 0
     with (folder / "manifest.json").open("wb") as stdout:
         process = subprocess.Popen(command, stdout=stdout)
         while process.poll() is None:
-            peak = max(peak, _memory(process.pid))
+            memory = max(memory, _memory(process.pid))
             time.sleep(0.1)
     seconds = time.perf_counter() - start
     if process.returncode:
         raise SystemExit(f"the build failed with {process.returncode}")
-    return seconds, peak / 2**30, json.loads((folder / "manifest.json").read_bytes())
+    return Measured(seconds, _cpu() - cpu, memory, json.loads((folder / "manifest.json").read_bytes()))
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _memory(pid: int) -> int:
@@ -187,28 +208,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("millions", nargs="*", type=float, default=[1, 4, 17], help="millions of samples")
     parser.add_argument("--workers", type=int, help="processes at once (default: one for each core)")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where the work is done")
     options = parser.parse_args()
     table = Table(title=f"{platform.platform(terse=True)}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    for title in ("texts", "samples", "seconds", "samples/s", "peak memory", "size on disk"):
+    for title in ("texts", "samples", "seconds", "samples/s", "core-s per million", "peak memory", "on disk"):
         table.add_column(title, justify="right")
     for millions in options.millions:
         folder = Path(tempfile.mkdtemp(prefix="massie-scale-"))
         try:
             texts = generate(folder, int(millions * 1e6))
-            seconds, memory, manifest = measured(folder, options.workers)
-            samples = sum(cell["samples"] for cell in manifest["cells"])
+            found = measured(folder, options.workers, options.engine)
+            samples = sum(cell["samples"] for cell in found.manifest["cells"])
             size = sum(path.stat().st_size for path in (folder / "built").rglob("*") if path.is_file())
             table.add_row(
                 f"{texts:,}",
                 f"{samples:,}",
-                f"{seconds:.1f}",
-                f"{samples / seconds:,.0f}",
-                f"{memory:.2f} GiB",
+                f"{found.seconds:.1f}",
+                f"{samples / found.seconds:,.0f}",
+                f"{found.cpu / samples * 1e6:.1f}",
+                f"{found.memory / 2**30:.2f} GiB",
                 f"{size / 1e6:,.0f} MB",
             )
         finally:
             shutil.rmtree(folder)
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":
