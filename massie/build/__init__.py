@@ -6,12 +6,13 @@ from massie.build.coverage import Coverage, LanguageCoverage, coverage_of
 from massie.build.engines import Engine
 from massie.build.manifest import Gap, Manifest, read_manifest
 from massie.build.near import NearDuplicates
-from massie.build.verifying import verify_build
+from massie.build.verifying import Difference, Verification, verify_build
 
 __all__ = [
     "Benchmark",
     "Build",
     "Coverage",
+    "Difference",
     "Engine",
     "Gap",
     "LanguageCoverage",
@@ -19,6 +20,7 @@ __all__ = [
     "NearDuplicates",
     "Plan",
     "Selection",
+    "Verification",
     "build",
     "build_to",
     "chosen_cards",

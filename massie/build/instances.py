@@ -94,9 +94,14 @@ def instances_of(
                     records[record] = None
     steps.count(READ, read_texts, read_records)
     return [
-        Instance(short_hash(card.id, language, split, text), card.id, language, split, text, _in_order(records))
+        Instance(instance_id(card.id, language, split, text), card.id, language, split, text, _in_order(records))
         for text, records in merged.items()
     ]
+
+
+def instance_id(dataset: str, language: str, split: Split, text: str) -> str:
+    """What an instance is known by: it survives another order of files and another build."""
+    return short_hash(dataset, language, split, text)
 
 
 def _in_order(records: Iterable[Record]) -> tuple[Record, ...]:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, ValidationError, model_validator
 
 from massie.catalogue import Aggregation, Caps, Content, Licence, explain
 from massie.types import BuildError, Cell, Role, Schema, Split, Task
@@ -138,6 +138,17 @@ class Manifest(Content):
     gaps: list[Gap] = []
     overlaps: list[OverlapEntry] = []
     digest: str
+
+    @model_validator(mode="after")
+    def _cells_are_those_of_the_datasets(self) -> Manifest:
+        seen: set[tuple[Cell, Split]] = set()
+        for entry in self.cells:
+            if entry.dataset not in self.datasets or entry.task not in self.datasets[entry.dataset].schemas:
+                raise ValueError(f"cells: datasets names no schemas of {entry.cell}")
+            if (entry.cell, entry.split) in seen:
+                raise ValueError(f"cells: {entry.cell} {entry.split} stands twice")
+            seen.add((entry.cell, entry.split))
+        return self
 
     def schemas(self, dataset: str, task: Task) -> tuple[Schema, ...]:
         """The schemas of a dataset's task, in order."""

@@ -15,7 +15,7 @@ from massie.build.batching import Asked, asked_for_test, asked_for_training
 from massie.build.drawing import draw, draws, short_hash
 from massie.build.staged import Staged
 from massie.catalogue import BenchmarkDefinition, Caps
-from massie.types import Cell, Schema, Split
+from massie.types import Cell, Schema, Split, Task
 
 _encoded = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -99,7 +99,7 @@ class Sampling:
             positive[instances.records()] = True
             keys = draws(self.benchmark.key, ids)
             asked = asked_for_training(positive, self._hard(names), names, keys, size)
-        return Samples(instances, asked, self._ids(ids, asked, names))
+        return Samples(instances, asked, sample_ids(self.cell.task, ids, asked, names))
 
     def _hard(self, names: Sequence[str]) -> NDArray[np.bool_]:
         index_of = {name: index for index, name in enumerate(names)}
@@ -107,20 +107,6 @@ class Sampling:
         for name, negatives in self.hard.items():
             hard[index_of[name], [index_of[negative] for negative in negatives]] = True
         return hard
-
-    def _ids(self, ids: Sequence[str], asked: Asked, names: Sequence[str]) -> list[str]:
-        """A sample's id: its instance's with the hash of its list of schemas."""
-        hashes: dict[bytes, str] = {}
-        made: list[str] = []
-        flat, width = asked.schemas.tobytes(), asked.schemas.itemsize
-        starts = (asked.starts * width).tolist()
-        for instance, start, end in zip(asked.instance.tolist(), starts, starts[1:], strict=False):
-            part = flat[start:end]
-            if part not in hashes:
-                chosen = [names[int(index)] for index in np.frombuffer(part, np.int16)]
-                hashes[part] = short_hash(self.cell.task, *chosen)[:8]
-            made.append(f"{ids[instance]}-{hashes[part]}")
-        return made
 
     def parts(self, instances: Callable[[], Iterable[Staged]]) -> Iterator[Samples]:
         """The samples of all parts of the instances, up to the caps: those with the lowest draws.
@@ -150,6 +136,21 @@ class Sampling:
                 ids = [id_ for id_, gold in zip(part.ids, flags, strict=True) if gold is flag]
                 lowest[flag] = [*_lowest((*lowest[flag], *ids), cap, self.benchmark.key)]
         return {*lowest[True], *lowest[False]}
+
+
+def sample_ids(task: Task, ids: Sequence[str], asked: Asked, names: Sequence[str]) -> list[str]:
+    """The samples' ids: of each its instance's with the hash of its list of schemas, by ``names``."""
+    hashes: dict[bytes, str] = {}
+    made: list[str] = []
+    flat, width = asked.schemas.tobytes(), asked.schemas.itemsize
+    starts = (asked.starts * width).tolist()
+    for instance, start, end in zip(asked.instance.tolist(), starts, starts[1:], strict=False):
+        part = flat[start:end]
+        if part not in hashes:
+            chosen = [names[int(index)] for index in np.frombuffer(part, np.int16)]
+            hashes[part] = short_hash(task, *chosen)[:8]
+        made.append(f"{ids[instance]}-{hashes[part]}")
+    return made
 
 
 def _lowest(ids: Iterable[str], cap: int | None, key: str) -> set[str]:

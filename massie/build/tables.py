@@ -103,7 +103,7 @@ def read_cell_data(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema
 def read_parts(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema, ...]) -> Iterator[CellData]:
     """The data of a cell and split in the parts in which it was written; raises BuildError as ``read_cell_data``."""
     try:
-        files = [pq.ParquetFile(cell_path(folder, cell, split, table)) for table in ("instances", "samples")]
+        files = [_opened(folder, cell, split, table) for table in ("instances", "samples")]
         rows = 0
         for group in range(files[0].num_row_groups):
             instances, samples = (file.read_row_group(group) for file in files)
@@ -117,9 +117,16 @@ def _unreadable(folder: Path, cell: Cell, split: Split, error: Exception) -> Bui
     return BuildError(f"{folder}: {cell} {split} cannot be read ({error}); build it again")
 
 
+def _opened(folder: Path, cell: Cell, split: Split, table: str) -> Any:
+    file = pq.ParquetFile(cell_path(folder, cell, split, table))
+    if file.schema_arrow != (INSTANCES if table == "instances" else SAMPLES):
+        raise pa.ArrowInvalid(f"the columns of {table} are not those of a build")
+    return file
+
+
 def _read(folder: Path, cell: Cell, split: Split, table: str, columns: list[str] | None = None) -> pa.Table:
     try:
-        return pq.read_table(cell_path(folder, cell, split, table), columns=columns)
+        return _opened(folder, cell, split, table).read(columns)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(folder, cell, split, error) from error
 

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import click
 
-from massie.build import Engine, Manifest, NearDuplicates, Plan, build_to, verify_build
+from massie.build import (
+    Difference,
+    Engine,
+    Manifest,
+    NearDuplicates,
+    Plan,
+    Verification,
+    build_to,
+    verify_build,
+)
 from massie.catalogue import Catalogue
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.output import print_json, print_table, progress, warn
@@ -182,17 +191,48 @@ def _verify(folder: Path, plan: Plan, as_json: bool) -> None:
     with progress(f"verifying {folder}", quiet=as_json, unit="jobs") as advance:
         found = verify_build(folder, plan, advance)
     if as_json:
-        plain = [{"cell": str(each.cell), "split": each.split, "what": each.what} for each in found.differences]
+        plain = {name: [_plain(each) for each in getattr(found, name)] for name in ("differences", "undecided")}
         unavailable = [gap.model_dump(mode="json") for gap in found.unavailable]
         numbers = {"digest": found.manifest.digest, "compared": found.compared}
-        print_json(numbers | {"differences": plain, "unavailable": unavailable})
+        print_json(numbers | plain | {"unavailable": unavailable})
     else:
-        print_table(("cell", "split", "differs in"), [(each.cell, each.split, each.what) for each in found.differences])
-        click.echo(f"{found.compared} cells compared, {len(found.differences)} differ")
-        if found.unavailable:
-            warn(f"of {len(found.unavailable)} cells the raw files are not at hand: their tables alone were checked")
+        _print_verification(found)
     if found.differences:
         sys.exit(1)
+
+
+def _plain(difference: Difference) -> dict[str, str | None]:
+    return {
+        "cell": str(difference.cell) if difference.cell else None,
+        "split": difference.split,
+        "what": difference.what,
+    }
+
+
+def _print_verification(found: Verification) -> None:
+    """What differs, cells with the same difference in one line."""
+    languages: dict[tuple[str, str, str], list[str]] = {}
+    for each in found.differences:
+        if each.cell is None or each.split is None:
+            click.echo(each.what)
+        else:
+            key = f"{each.cell.task}/{each.cell.dataset}", each.split, each.what
+            languages.setdefault(key, []).append(each.cell.language)
+    if languages:
+        rows = [(cell, _some(found), split, what) for (cell, split, what), found in languages.items()]
+        print_table(("dataset", "languages", "split", "differs in"), rows)
+    cells = len([each for each in found.differences if each.cell])
+    click.echo(f"{found.compared} cells compared with the raw files, {cells} differ")
+    if found.unavailable:
+        warn(f"of {len(found.unavailable)} raw cells the files are not at hand: their tables alone were checked")
+    if found.undecided:
+        warn(
+            f"{len(found.undecided)} train and dev cells differ, perhaps for want of those files' texts in the filters"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _print_report(manifest: Manifest, out: Path) -> None:

@@ -225,7 +225,7 @@ def main() -> None:
                 f"{samples:,}",
                 f"{found.seconds:.1f}",
                 f"{samples / found.seconds:,.0f}",
-                f"{found.cpu / samples * 1e6:.1f}",
+                f"{found.cpu / samples * 1e6:.1f}" if options.engine == "local" else "not counted",
                 f"{found.memory / 2**30:.2f} GiB",
                 f"{size / 1e6:,.0f} MB",
             )
