@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +13,7 @@ from enum import StrEnum
 from functools import partial
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from massie.types import BuildError, MassieError, MissingExtraError
@@ -66,9 +68,25 @@ def _end_with_parent() -> None:
         Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def _on_pool(pool: ProcessPoolExecutor, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+@contextmanager
+def _no_main_module() -> Generator[None]:
+    """Keep workers that start now from importing the caller's script, of which they need nothing.
+
+    It would run once more: a script without the usual guard would build in each of its workers.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
-        for future in as_completed([pool.submit(function, job) for job in jobs]):
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _on_pool(pool: ProcessPoolExecutor, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+    with _no_main_module():
+        futures = [pool.submit(function, job) for job in jobs]
+    try:
+        for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
         raise BuildError(

@@ -91,6 +91,14 @@ def test_a_worker_that_is_ended_from_outside_is_one_clear_error():
         list(run(os._exit, [1, 1, 1]))
 
 
+def test_a_script_that_builds_is_not_run_again_by_its_workers(tmp_path: Path):
+    script = tmp_path / "script.py"
+    words = 'print("once")\nwith job_runner(workers=2) as run:\n    print(sum(run(abs, [1, -2, 3])))\n'
+    script.write_text(f"from massie.build.engines import job_runner\n{words}", encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split(), done.returncode) == (["once", "6"], 0)
+
+
 HANGING = """
 import time
 from massie.build.engines import job_runner
