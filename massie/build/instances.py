@@ -16,6 +16,7 @@ READ = "read"
 REFINED = "validate, merge, refine"
 REPEATED = "duplicate text (its records are merged)"
 EQUAL = "equal record"
+NOT_IN_THE_CARD, DROPPED_BY_THE_CARD = "not in the card", "dropped by the card"
 
 
 @dataclass(slots=True)
@@ -157,9 +158,9 @@ class _Refinement:
         for record in annotations:
             label = self._labels.get(record.label)
             if label is None:
-                self._steps.dropped.add(f"label {record.label!r} not in the card", raw.where)
+                self._steps.dropped.add(f"label {record.label!r} {NOT_IN_THE_CARD}", raw.where)
             elif label.name is None:
-                self._steps.dropped.add(f"label {record.label!r} dropped by the card", raw.where)
+                self._steps.dropped.add(f"label {record.label!r} {DROPPED_BY_THE_CARD}", raw.where)
             else:
                 refined = self._refined(record, label, label.name, raw)
                 if refined is not None:
@@ -181,9 +182,9 @@ class _Refinement:
         for argument in arguments:
             role = self._roles.get(argument.role)
             if role is None or argument.role not in label.roles:
-                self._steps.dropped.add(f"role {argument.role!r} not in the card for its event type", raw.where)
+                self._steps.dropped.add(f"role {argument.role!r} {NOT_IN_THE_CARD} for its event type", raw.where)
             elif role.name is None:
-                self._steps.dropped.add(f"role {argument.role!r} dropped by the card", raw.where)
+                self._steps.dropped.add(f"role {argument.role!r} {DROPPED_BY_THE_CARD}", raw.where)
             elif self._stands(argument.mention, raw):
                 yield Argument(role.name, argument.mention)
 

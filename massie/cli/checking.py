@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -12,25 +14,31 @@ import click
 from massie.adapters import check_adapter as findings_of
 from massie.adapters import load_adapter
 from massie.build import load_benchmark
+from massie.build.instances import DROPPED_BY_THE_CARD, EQUAL, NOT_IN_THE_CARD, REPEATED, Steps, instances_of
+from massie.build.jobs import ROWS
 from massie.catalogue import Card, Catalogue, Counts, Status
 from massie.cli.building import MIRROR_OPTION, RAW_OPTION
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.output import print_json, print_table, progress
 from massie.cli.runs import parse_options
-from massie.readers import Faults, count, read_cell
+from massie.readers import Faults, Joining, RawText, count, read_cell
 from massie.sources import SourceStore, cell_digest, cell_files
-from massie.types import ContentError, NotInMirrorError, ReaderError, SourceError
+from massie.types import ContentError, NotInMirrorError, ReaderError, SourceError, Split
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the check of one raw cell found: ``agrees``, ``differs``, ``uncounted`` (none in the card), or not read."""
+    """What the check of one raw cell found: ``agrees``, ``differs``, ``uncounted`` (none in the card), or not read.
+
+    ``faults`` counts by kind what a build would drop or mend of it.
+    """
 
     dataset: str
     language: str
     raw_split: str
     outcome: str
     detail: str
+    faults: dict[str, int]
 
 
 @click.command()
@@ -48,9 +56,10 @@ def check(
     folders: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Hold cards against their raw files: what the reader finds must be what the card counts.
+    """Hold cards against their raw files: what the reader finds must be what the card counts and names.
 
-    Exit code 1 where a count differs. Cells that a mirror does not hold are passed over and counted.
+    Exit code 1 where a count differs or the card lacks a label. Cells that a mirror does not hold are passed over and
+    counted.
     """
     if not datasets and not everything:
         raise click.UsageError("name datasets, or --all")
@@ -76,25 +85,45 @@ def check(
 
 
 def _checked(card: Card, language: str, raw_split: str, store: SourceStore) -> Finding:
-    outcome, detail = _outcome(card, language, raw_split, store)
-    return Finding(card.id, language, raw_split, outcome, detail)
-
-
-def _outcome(card: Card, language: str, raw_split: str, store: SourceStore) -> tuple[str, str]:
     faults = Faults()
+    outcome, detail = _outcome(card, language, raw_split, store, faults)
+    return Finding(card.id, language, raw_split, outcome, detail, dict(faults.counts))
+
+
+def _outcome(card: Card, language: str, raw_split: str, store: SourceStore, faults: Faults) -> tuple[str, str]:
     try:
         files = cell_files(card, language, raw_split, store)
-        found = count(card, read_cell(card, language, raw_split, files, faults), cell_digest(files))
+        texts = read_cell(card, language, raw_split, files, faults)
+        found = count(card, _sifted(card, language, texts, faults), cell_digest(files))
     except NotInMirrorError:
         return "not in the mirror", ""
     except (SourceError, ReaderError, ContentError) as error:
         return "not read", str(error)
-    noted = ", ".join(f"{kind}: {number}" for kind, number in faults.counts.items())
     stated = card.counts.get(language, {}).get(raw_split)
-    if stated is None:
-        return "uncounted", f"{found.texts} texts, {found.annotations} annotations"
-    differences = list(_differences(stated, found))
-    return ("differs", "; ".join(differences)) if differences else ("agrees", noted)
+    differences = [*(_differences(stated, found) if stated else ()), *_missing(faults)]
+    if differences:
+        return "differs", "; ".join(differences)
+    return ("agrees", "") if stated else ("uncounted", f"{found.texts} texts, {found.annotations} annotations")
+
+
+def _sifted(card: Card, language: str, texts: Iterator[RawText], faults: Faults) -> Iterator[RawText]:
+    """The texts as they come; what a build would drop of them as faulty is counted."""
+    glue = Joining.for_card(card, language).glue
+    while part := [*islice(texts, ROWS)]:
+        for task in card.tasks:
+            steps = Steps()
+            instances_of(card, task, language, Split.TEST, part, glue, steps)
+            for kind, number in steps.dropped.counts.items():
+                if kind not in (REPEATED, EQUAL) and not kind.endswith(DROPPED_BY_THE_CARD):
+                    faults.merge(Faults(Counter({kind: number}), {kind: steps.dropped.places[kind]}))
+        yield from part
+
+
+def _missing(faults: Faults) -> Iterator[str]:
+    """What the files have and the card has not: labels and roles."""
+    for kind, number in faults.counts.items():
+        if NOT_IN_THE_CARD in kind:
+            yield f"{kind}: {number} (first at {faults.places[kind][0]})"
 
 
 def _differences(stated: Counts, found: Counts) -> Iterator[str]:
@@ -111,6 +140,10 @@ def _print(found: list[Finding]) -> None:
         outcomes = {outcome: sum(finding.outcome == outcome for finding in mine) for outcome in _OUTCOMES}
         rows.append((dataset, *(number or "" for number in outcomes.values())))
     print_table(("dataset", *_OUTCOMES), rows, right=range(1, len(_OUTCOMES) + 1))
+    faults = sum((Counter(finding.faults) for finding in found), Counter[str]())
+    if faults:
+        click.echo()
+        print_table(("dropped or mended", "times"), faults.most_common(), right=(1,))
     for finding in found:
         if finding.outcome in ("differs", "not read"):
             place = f"{finding.dataset} {finding.language} {finding.raw_split}"

@@ -20,7 +20,7 @@ from massie.readers.reading import RawText, Reading
 from massie.sources import RawFile
 from massie.types import Argument, Event, Mention, Record, Relation, Span
 
-_MENTION = re.compile(r"(T[^\t]+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)")
+_MENTION = re.compile(r"(T[^\t]+)\t(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(.*)")
 _LINE = re.compile(r"[^\n]+")
 _PASSED_OVER = frozenset("AMN#*")
 _BOM = "\ufeff"

@@ -44,7 +44,7 @@ def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterat
             for number, parts in enumerate(zip(sentences, entities, relations, strict=True), start=1):
                 tokens, plain_entities, plain_relations = (listed(part, "", where) for part in parts)
                 place = f"{where}, sentence {number}"
-                text, offsets = reading.joining.join([options.tokens.get(token, str(token)) for token in tokens])
+                text, offsets = reading.joining.join([options.tokens.get(token, token) for token in map(str, tokens)])
                 sentence = _Sentence(text, offsets, first, reading)
                 records = (*sentence.spans(plain_entities, place), *sentence.relations(plain_relations, place))
                 yield RawText(text, records, place)

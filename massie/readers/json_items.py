@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isinf, nan
 from typing import Any, cast
 
 from pydantic import model_validator
@@ -139,11 +140,20 @@ class PassageOptions(Content):
 
 def _parsed(text: str, file: RawFile, first_line: int) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
     except json.JSONDecodeError as error:
         raise ReaderError(
             f"{file.path}:{first_line + error.lineno - 1}: not valid JSON ({error.msg}); "
             "fetch the file again, or set the reader's layout in the card"
         ) from error
-    except RecursionError as error:
-        raise ReaderError(f"{file.path}:{first_line}: JSON that is nested too deeply; fetch the file again") from error
+    except (RecursionError, ValueError) as error:
+        raise ReaderError(
+            f"{file.path}:{first_line}: JSON that is nested too deeply or has a number that is too long; "
+            "fetch the file again"
+        ) from error
+
+
+def _finite(number: str) -> float:
+    """A number of the file; NaN in place of infinity, since ``int`` refuses it as all else that is no offset."""
+    value = float(number)
+    return nan if isinf(value) else value

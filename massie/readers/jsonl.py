@@ -39,9 +39,10 @@ def read(files: Sequence[RawFile], options: Options, reading: Reading) -> Iterat
                     continue
                 annotations = tuple(_annotation(plain) for plain in item["annotations"])
                 yield RawText(_string(item["text"]), annotations, f"{file.name}:{number}")
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+                what = f"{type(error).__name__}: {error}"
                 raise ReaderError(
-                    f"{file.path}:{number}: not a line of MASSIE's JSON lines ({type(error).__name__}: {error})"
+                    f"{file.path}:{number}: not a line of MASSIE's JSON lines ({what}); mend it"
                 ) from error
 
 

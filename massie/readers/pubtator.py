@@ -21,7 +21,7 @@ from itertools import groupby
 
 from massie.catalogue import Content
 from massie.readers.clusters import NOT_THERE, WITHOUT_MENTIONS, cluster, relations_between
-from massie.readers.reading import RawText, Reading
+from massie.readers.reading import RawText, Reading, is_offset
 from massie.sources import RawFile
 from massie.types import Mention, ReaderError, Relation, Span
 
@@ -65,7 +65,7 @@ def _document(file: RawFile, lines: list[tuple[int, str]], reading: Reading) -> 
     mentions: Rows = []
     relations: Rows = []
     for number, row in rows:
-        if len(row) >= 5 and row[1].isdecimal() and row[2].isdecimal():
+        if len(row) >= 5 and is_offset(row[1]) and is_offset(row[2]):
             mentions.append((number, row))
         elif len(row) >= 4 and not row[1].isdecimal():
             relations.append((number, row))

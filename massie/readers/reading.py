@@ -125,6 +125,11 @@ class Reading:
     faults: Faults
 
 
+def is_offset(field: str) -> bool:
+    """Whether a field is a number of at most nine digits: one that is longer is damage, and ``int`` may refuse it."""
+    return field.isdecimal() and len(field) <= 9
+
+
 class Reader(Protocol):
     """A raw format: yields the texts of the files of one language and raw split, in the files' order."""
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from massie.catalogue import Content
-from massie.readers.reading import RawText, Reading
+from massie.readers.reading import RawText, Reading, is_offset
 from massie.readers.tags import PLAIN
 from massie.readers.tokens import tagged_text
 from massie.sources import RawFile
@@ -26,7 +26,7 @@ from massie.types import Mention, ReaderError, Relation, Span
 _SENTENCE = "#doc"
 _NO_RELATION = "N"
 _NAME = re.compile(r"'([^']*)'")
-_INDEX = re.compile(r"\d+")
+_INDEX = re.compile(r"\d{1,9}")
 
 Row = tuple[int, str, str, str, str]
 
@@ -63,7 +63,7 @@ def _sentences(file: RawFile) -> Iterator[tuple[int, list[Row]]]:
 
 def _row(line: str, number: int, file: RawFile) -> Row:
     fields = line.split("\t")
-    if len(fields) != 5 or not fields[0].isdecimal() or not fields[1]:
+    if len(fields) != 5 or not is_offset(fields[0]) or not fields[1]:
         raise ReaderError(
             f"{file.path}:{number}: is not an index, a token, a tag and two lists, parted by tabs; "
             "fetch the file again, or choose another reader in the card"

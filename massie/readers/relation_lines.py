@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from massie.catalogue import Content
 from massie.readers.clusters import NOT_THERE
-from massie.readers.reading import RawText, Reading
+from massie.readers.reading import RawText, Reading, is_offset
 from massie.sources import RawFile
 from massie.types import ReaderError, Relation
 
@@ -121,7 +121,7 @@ def _lines(file: RawFile, options: Options, reading: Reading) -> Iterator[_Line]
 def _line(number: int, fields: list[str], options: Options) -> _Line | None:
     def stated(columns: MentionColumns) -> _Stated | None:
         surface, start = fields[columns.surface - 1], fields[columns.start - 1]
-        return _Stated(surface, int(start)) if surface and start.isdecimal() else None
+        return _Stated(surface, int(start)) if surface and is_offset(start) else None
 
     if len(fields) != options.columns:
         return None

@@ -16,7 +16,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from massie.readers.pairs import PairOptions
-from massie.readers.reading import RawText, Reading
+from massie.readers.reading import RawText, Reading, is_offset
 from massie.sources import RawFile
 from massie.types import Mention, ReaderError, Span
 
@@ -99,8 +99,8 @@ def _rows(table: RawFile, options: Options, reading: Reading) -> list[tuple[str,
 def _is_row(fields: Sequence[str], options: Options) -> bool:
     return (
         len(fields) == options.columns
-        and fields[options.start - 1].isdecimal()
-        and fields[options.end - 1].isdecimal()
+        and is_offset(fields[options.start - 1])
+        and is_offset(fields[options.end - 1])
         and bool(fields[options.label - 1])
     )
 

@@ -48,7 +48,7 @@ class Limits:
 
     members: int = 200_000
     unpacked_bytes: int = 20 * 2**30
-    ratio: int = 1000
+    ratio: int = 200  # five times what text comes to at the most; a bomb of zeros comes to 1,000
     ratio_from_bytes: int = 100 * 2**20
 
 
@@ -60,11 +60,15 @@ class _Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A member to unpack: ``packed`` is the most that it can take of the archive, in bytes."""
+    """A member to unpack: ``packed`` is the most that it can take of the archive, in bytes, ``stated`` its own size.
+
+    Of a single compressed file no size is stated.
+    """
 
     name: str
     content: _Stream
     packed: int
+    stated: int = 0
 
 
 def unpacked(archive: Path, name: str, dataset: str, cache: Cache, limits: Limits | None = None) -> Path:
@@ -177,7 +181,8 @@ class _Unpacking:
                 if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                     raise self.refusal(f"has a link or device {info.orig_filename!r}")
                 if not info.is_dir():
-                    yield _Member(info.orig_filename, opened.open(info), min(info.compress_size, size))
+                    packed = min(info.compress_size, size)
+                    yield _Member(info.orig_filename, opened.open(info), packed, info.file_size)
 
     def _tar_members(self) -> Iterator[_Member]:
         size = self.archive.stat().st_size
@@ -192,7 +197,7 @@ class _Unpacking:
                         raise self.refusal(f"has a link or device {info.name!r}")
                     content = opened.extractfile(info)
                     if content is not None:
-                        yield _Member(info.name, content, size)
+                        yield _Member(info.name, content, size, info.size)
                 self._check_end(opened)
 
     def _check_end(self, opened: tarfile.TarFile) -> None:
@@ -208,18 +213,21 @@ class _Unpacking:
             raise self.refusal(f"has a member with the unsafe name {name!r}")
 
     def _write(self, member: _Member, folder: Path) -> None:
+        self._mind(member, member.stated)  # a bomb that says what it is does not even begin to fill the disk
         with member.content as content, self._new_file(member.name, folder) as file:
             size = 0
             while chunk := content.read(_CHUNK_BYTES):
                 size += len(chunk)
-                self.written += len(chunk)
-                if self.written > self.limits.unpacked_bytes:
-                    raise self.refusal(
-                        f"unpacks to more than {self.limits.unpacked_bytes:,} bytes (at {member.name!r})"
-                    )
-                if size > max(self.limits.ratio_from_bytes, self.limits.ratio * member.packed):
-                    raise self.refusal(f"has a member {member.name!r} packed more than {self.limits.ratio:,} to one")
+                self._mind(member, size)
                 file.write(chunk)
+        self.written += size
+
+    def _mind(self, member: _Member, size: int) -> None:
+        """Refuses a member that is, or says that it is, larger than it may be."""
+        if self.written + size > self.limits.unpacked_bytes:
+            raise self.refusal(f"unpacks to more than {self.limits.unpacked_bytes:,} bytes (at {member.name!r})")
+        if size > max(self.limits.ratio_from_bytes, self.limits.ratio * member.packed):
+            raise self.refusal(f"has a member {member.name!r} packed more than {self.limits.ratio:,} to one")
 
     def _new_file(self, member: str, folder: Path) -> IO[bytes]:
         name = safe_name(member)

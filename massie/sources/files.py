@@ -27,5 +27,5 @@ class RawFile:
             line = data.count(b"\n", 0, error.start) + 1
             raise ReaderError(
                 f"{self.path}:{line}: not {encoding.removesuffix('-sig')}: byte {data[error.start]:#04x}; "
-                "fetch the file again, or set the reader's encoding in the card"
+                "fetch the file again, or convert it"
             ) from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,109 @@ def test_a_dataset_that_must_be_brought_says_so(massie: Massie, rivers: Path) ->
     assert done.code == 2
     assert "rivers: the dataset must be brought: ask nobody for rivers.zip" in done.err
     assert "--raw DIR" in done.err
+
+
+VERIFY = ("build", "waters", "--tasks", "cards", "--raw", "raw", "--language", "eng")
+
+
+@pytest.fixture
+def waters(massie: Massie, rivers: Path) -> Path:
+    """A folder with a build of the English part of the benchmark ``waters`` in ``data``."""
+    done = massie(*VERIFY, "--out", "data")
+    assert done.code == 0, done.err
+    return rivers
+
+
+@pytest.mark.usefixtures("waters")
+def test_a_build_that_verifies_ends_with_0(massie: Massie) -> None:
+    done = massie(*VERIFY, "--verify", "data")
+    assert (done.code, done.out) == (0, "2 cells compared with the raw files, 0 differ\n")
+    found = massie(*VERIFY, "--verify", "data", "--json").json
+    digest = json.loads(Path("data", MANIFEST).read_text(encoding="utf-8"))["digest"]
+    assert found == {"digest": digest, "compared": 2, "differences": [], "undecided": [], "unavailable": []}
+
+
+def test_a_build_that_differs_ends_with_1_and_names_the_cell(massie: Massie, waters: Path) -> None:
+    (waters / "data" / "NER" / "test" / "rivers.eng.samples.parquet").unlink()
+    done = massie(*VERIFY, "--verify", "data")
+    assert done.code == 1
+    assert "NER/rivers" in done.out and "cannot be read" in done.out
+    assert done.out.splitlines()[-1] == "2 cells compared with the raw files, 1 differ"
+    (found,) = massie(*VERIFY, "--verify", "data", "--json").json["differences"]
+    assert (found["cell"], found["split"]) == ("NER/rivers/eng", "test")
+
+
+def test_a_manifest_that_was_changed_ends_with_1_and_is_told(massie: Massie, waters: Path) -> None:
+    path = waters / "data" / MANIFEST
+    path.write_text(path.read_text(encoding="utf-8").replace('"digest": "', '"digest": "0'), encoding="utf-8")
+    done = massie(*VERIFY, "--verify", "data")
+    assert done.code == 1
+    assert done.out.startswith("manifest.json: its digest is not that of what it says")
+    found = massie(*VERIFY, "--verify", "data", "--json").json["differences"]
+    assert [each["cell"] for each in found] == [None, "NER/rivers/eng", "NER/rivers/eng"]
+
+
+def test_raw_files_that_are_not_at_hand_are_a_note(massie: Massie, waters: Path) -> None:
+    (waters / "raw" / "eng.jsonl").unlink()
+    done = massie(*VERIFY, "--verify", "data")
+    assert done.code == 0
+    assert "of 2 raw cells the files are not at hand: their tables alone were checked" in done.err
+    assert [gap["raw_split"] for gap in massie(*VERIFY, "--verify", "data", "--json").json["unavailable"]] == [
+        "test",
+        "train",
+    ]
+
+
+@pytest.mark.usefixtures("waters")
+def test_a_part_that_is_verified_as_the_whole_is_one_hint(massie: Massie) -> None:
+    done = massie("build", "waters", "--tasks", "cards", "--raw", "raw", "--verify", "data")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert "data: does not hold rivers swa" in line
+    assert "with the same options (--language eng)" in line
+
+
+@pytest.mark.usefixtures("waters")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("m-demo", "--verify", "data"), "data: holds waters, not m-demo; name the benchmark that it holds"),
+        (("m-demo", "--verify", "nowhere"), "nowhere: holds no build"),
+        (("m-demo", "--verify", "data", "--out", "more"), "give either --out DIR (to build there) or --verify DIR"),
+        (("m-demo",), "give either --out DIR (to build there) or --verify DIR"),
+    ],
+)
+def test_what_cannot_be_verified_ends_with_2(massie: Massie, words: tuple[str, ...], said: str) -> None:
+    done = massie("build", *words)
+    assert done.code == 2
+    assert said in done.err
+    assert not Path("more").exists()
+
+
+def test_the_same_difference_in_many_languages_is_one_line(massie: Massie, waters: Path) -> None:
+    codes = ["eng", "swa", "deu", "yor", "hau"]
+    card = waters / "cards" / "rivers.yaml"
+    text = card.read_text(encoding="utf-8").replace("[eng, swa]", f"[{', '.join(codes)}]")
+    card.write_text(text, encoding="utf-8")
+    for code in codes:
+        (waters / "raw" / f"{code}.jsonl").write_bytes((waters / "raw" / "eng.jsonl").read_bytes())
+    command = ("build", "waters", "--tasks", "cards", "--raw", "raw")
+    assert massie(*command, "--out", "all").code == 0
+    card.write_text(text.replace("name: river}", "name: stream}"), encoding="utf-8")
+    done = massie(*command, "--verify", "all")
+    assert done.code == 1
+    rows = [line for line in done.out.splitlines() if "labels: 'river' in the build, 'stream' now" in line]
+    assert len(rows) == 2
+    assert all("deu, eng, hau and 2 more" in row for row in rows)
+
+
+def test_without_datasketch_near_duplicates_are_one_clear_error(
+    massie: Massie, rivers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasketch", None)
+    done = massie(*VERIFY, "--near-duplicates", "report", "--out", "data")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "massie: --near-duplicates needs the package 'datasketch': pip install 'massie[near-duplicates]'\n"
+    )
+    assert not list(rivers.glob("*data*"))

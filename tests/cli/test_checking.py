@@ -111,6 +111,33 @@ def test_a_file_that_cannot_be_read_ends_with_2_and_names_file_and_line(massie: 
     assert "rivers swa test: not read: raw/swa.jsonl:1: " in done.err
 
 
+def test_a_label_that_the_card_lacks_ends_with_1_and_names_label_and_place(massie: Massie, rivers: Path) -> None:
+    path = rivers / "cards" / "rivers.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("RIV:", "LAKE:"), encoding="utf-8")
+    done = massie("check", "rivers", "--tasks", "cards", "--raw", "raw", "--json")
+    assert done.code == 1
+    assert [(one["outcome"], one["detail"]) for one in done.json if one["language"] == "eng"] == [
+        ("differs", "label 'RIV' not in the card: 1 (first at eng.jsonl:1)"),
+        ("differs", "label 'RIV' not in the card: 1 (first at eng.jsonl:2)"),
+    ]
+
+
+def test_what_a_build_would_drop_is_counted_by_kind_and_no_difference(massie: Massie, rivers: Path) -> None:
+    path = rivers / "raw" / "eng.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"start": 4', '"start": 400'), encoding="utf-8")
+    (rivers / "raw" / "swa.jsonl").write_bytes(path.read_bytes() * 2)
+    done = massie("check", "rivers", "--tasks", "cards", "--raw", "raw")
+    assert done.code == 0
+    assert done.out.splitlines()[-1].split() == ["offsets", "outside", "the", "text", "3"]
+    found = massie("check", "rivers", "--tasks", "cards", "--raw", "raw", "--json").json
+    assert {(one["language"], one["raw_split"]): one["faults"] for one in found} == {
+        ("eng", "train"): {"offsets outside the text": 1},
+        ("eng", "test"): {},
+        ("swa", "train"): {"offsets outside the text": 2},
+        ("swa", "test"): {},
+    }
+
+
 def test_an_unknown_dataset_suggests_the_nearest(massie: Massie) -> None:
     done = massie("check", "demo-natur")
     assert done.code == 2

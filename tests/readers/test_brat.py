@@ -174,6 +174,8 @@ def test_single_characters_are_replaced_in_text_and_surfaces(read_brat: Read) ->
         "T9\tPERSON 0 5",
         "T9\tPERSON 0\tAmina",
         "T9 PERSON 0 5 Amina",
+        f"T9\tPERSON 0 {'5' * 5000}\tAmina",
+        f"T9\tPERSON 0 {10**30}\tAmina",
         "R9",
         "R9\tKNOWS Arg1:T1",
         "R9\tKNOWS T1 T2",

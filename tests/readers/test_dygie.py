@@ -61,6 +61,12 @@ def test_tokens_may_stand_for_others(read_document: Read) -> None:
     assert read_document(tokens={"-LRB-": "(", "-RRB-": ")"})[1].text == "Her sister likes Kisumu ( Kenya ) ."
 
 
+@pytest.mark.parametrize("token", [None, 7, {"a": 1}, ["a"]])
+def test_a_token_that_is_no_string_is_taken_as_it_is_written(read_document: Read, token: Any) -> None:
+    sentences = [["Amina", "left", token], *DOCUMENT["sentences"][1:]]
+    assert read_document({"sentences": sentences})[0].text == f"Amina left {token}"
+
+
 def test_annotations_outside_their_sentence_or_not_whole_are_faults(read_document: Read, faults: Faults) -> None:
     texts = read_document(
         {"ner": [[[0, 3, "PER"], [0, "PER"]], [[2, 3, "PER"]]], "relations": [[[0, 0, 4, 4, "X"]], []]}

@@ -52,3 +52,20 @@ def test_json_that_is_nested_too_deeply_is_an_error(tmp_path: Path) -> None:
     path.write_text("[" * 200_000, encoding="utf-8")
     with pytest.raises(ReaderError, match=r"a\.json:1: (JSON that is nested too deeply|not valid JSON)"):
         list(items(RawFile("a.json", path), Layout.ARRAY))
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN"])
+def test_an_endless_number_is_no_offset(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"start": {number}, "score": 0.5}}', encoding="utf-8")
+    ((_, item),) = items(RawFile("a.json", path), Layout.LINES)
+    assert item["score"] == 0.5
+    with pytest.raises(ValueError, match="NaN"):
+        Passage("Amina lives", None, inclusive=False).place(item["start"], 5)
+
+
+def test_a_number_of_thousands_of_digits_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(f'{{}}\n{{"start": {"7" * 5000}}}', encoding="utf-8")
+    with pytest.raises(ReaderError, match=r"a\.json:2: .* a number that is too long; fetch the file again"):
+        list(items(RawFile("a.json", path), Layout.LINES))

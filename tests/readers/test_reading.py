@@ -1,4 +1,4 @@
-"""How tokens become text."""
+"""How tokens become text, and which numbers can be offsets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from massie.readers import Joining
+from massie.readers.reading import is_offset
 
 MIXED = Joining(spaces=True, mixed=True)
 
@@ -37,3 +38,11 @@ def test_every_token_stands_at_its_offsets(tokens: list[str], joining: Joining) 
 def test_mixed_joining_keeps_the_other_rules() -> None:
     joining = Joining(spaces=True, space_token="_", replace={ord("#"): "-"}, mixed=True)
     assert joining.join(["她", "_", "a#b", "住"]) == ("她 a-b 住", [(0, 1), (1, 2), (2, 5), (6, 7)])
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [("0", True), ("007", True), ("999999999", True), ("1" * 5000, False), ("", False), ("-1", False), ("²", False)],
+)
+def test_an_offset_is_a_number_of_at_most_nine_digits(field: str, expected: bool) -> None:
+    assert is_offset(field) is expected

@@ -150,7 +150,20 @@ def test_a_real_bomb_is_refused_with_the_usual_limits(tmp_path: Path, cache: Cac
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as opened, opened.open("bomb", "w") as file:
         for _ in range(110):
             file.write(bytes(2**20))
-    refused(tmp_path / "a.zip", cache, "member 'bomb' packed more than 1,000 to one")
+    refused(tmp_path / "a.zip", cache, "member 'bomb' packed more than 200 to one")
+
+
+def test_a_bomb_that_says_what_it_is_is_refused_before_it_is_unpacked(
+    tmp_path: Path, cache: Cache, make_zip: MakeArchive
+):
+    archive = make_zip(tmp_path / "a.zip", {"bomb": bytes(10**7)})
+    stated = (10**7).to_bytes(4, "little")
+    archive.write_bytes(archive.read_bytes().replace(stated, (4 * 10**9).to_bytes(4, "little")))
+    refused(archive, cache, "member 'bomb' packed more than 200 to one")
+    header = tarfile.TarInfo("bomb")
+    header.size = 10 * 2**30
+    (tmp_path / "a.tar").write_bytes(header.tobuf())
+    refused(tmp_path / "a.tar", cache, "member 'bomb' packed more than 200 to one")
 
 
 def test_a_zip_that_lies_about_sizes_is_refused(tmp_path: Path, cache: Cache, make_zip: MakeArchive):
