@@ -55,6 +55,17 @@ def test_a_wrong_type_in_a_manifest_is_named_by_field(folder: Path):
         read_manifest(folder)
 
 
+def test_a_cell_that_stands_twice_or_has_no_schemas_is_refused(folder: Path):
+    plain = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    first = plain["cells"][0]
+    strange = first | {"dataset": "x"}
+    for more, said in ((first, "NER/rivers/deu dev stands twice"), (strange, "no schemas of NER/x/deu")):
+        changed = plain | {"cells": [*plain["cells"], more]}
+        (folder / "manifest.json").write_text(json.dumps(changed), encoding="utf-8")
+        with pytest.raises(BuildError, match=f"{said}\nbuild it again with: massie build"):
+            read_manifest(folder)
+
+
 def test_the_digest_can_be_computed_from_the_manifest_alone(folder: Path):
     read = read_manifest(folder)
     parameters = (read.benchmark, read.version, read.seed, read.schemas_per_sample, read.caps)
