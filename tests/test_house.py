@@ -20,7 +20,7 @@ from massie.prompting import prompt_ids, read_prompt
 from massie.readers import READERS
 from massie.results import read_result
 from massie.results.scores import aggregate, score
-from massie.scoring import ScoredSample, score_sample
+from massie.scoring import ScoredSample, cell_scores, score_sample
 from massie.types import Answer, Cell, Mention, Schema, Span, Task, UnknownNameError, record_as_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,7 +199,7 @@ def test_gold_never_passes_through_a_text_form() -> None:
     gold = tuple(Span("label: [1]", Mention(surface, ())) for surface in surfaces)
     answer = Answer([record_as_json(record, Task.NER) for record in gold])
     scores = score_sample(Task.NER, (Schema("label: [1]"),), gold, answer, " ".join(surfaces))
-    rows = aggregate([ScoredSample(Cell(Task.NER, "d", "eng"), "s", "i", scores)], replicates=10).rows
+    rows = aggregate(cell_scores([ScoredSample(Cell(Task.NER, "d", "eng"), "s", "i", scores)]), replicates=10).rows
     assert all(interval.value == interval.low == interval.high == 100 for interval in rows[0].scores.values())
 
 

@@ -148,6 +148,20 @@ class Benchmark:
             return iter([self._cells[cell, split]])
         return read_parts(self.folder, cell, split, self.manifest.schemas(cell.dataset, cell.task))
 
+    def samples_of(self, cell: Cell, split: Split | str | None = None) -> int:
+        """How many samples one cell has, up to the selection's limit; 0 where the build has no such cell."""
+        split, limit = self._split(split), self.selection.limit
+        number = sum(entry.samples for entry in self.manifest.cells_of(split) if entry.cell == cell)
+        return number if limit is None else min(number, limit)
+
+    def only(self, cell: Cell) -> Benchmark:
+        """The same benchmark as if it had nothing but this cell: little to send to another process."""
+        dataset = {cell.dataset: self.manifest.datasets[cell.dataset]}
+        entries = [entry for entry in self.manifest.cells if entry.cell == cell]
+        manifest = self.manifest.model_copy(update={"datasets": dataset, "cells": entries})
+        data = {key: data for key, data in self._cells.items() if key[0] == cell}
+        return replace(self, manifest=manifest, _cells=data)
+
     def sample_ids(self, cell: Cell, split: Split | str | None = None) -> list[str]:
         """The ids of the samples of one cell, up to the selection's limit, without reading its texts."""
         split = self._split(split)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pandas as pd
 
 from massie._version import __version__
 from massie.build import Benchmark
 from massie.prompting import load_prompt, prompt_ids
+from massie.results.jobs import Progress, ScoredCell, score_stored
+from massie.results.samples import SCORES_TABLE, SamplesWriter, samples_writer
 from massie.results.schema import (
     RESULT,
     AggregationReference,
@@ -24,12 +26,10 @@ from massie.results.schema import (
     read_result,
     write_result,
 )
-from massie.results.scores import Scores, score
+from massie.results.scores import levels_of
 from massie.running import STORE, Settings, Store
-from massie.scoring import REPLICATES, SEED, SampleScores, ScoreRow
+from massie.scoring import REPLICATES, SEED, ScoreRow, totals
 from massie.types import IncompleteRunError, RunError
-
-SCORES_TABLE = "scores.parquet"
 
 _LONGEST_NAME, _LONGEST_TEXT = 200, 4000
 # An absolute path within a word or a text; the slashes of a web address follow a colon or a name.
@@ -37,12 +37,20 @@ _ABSOLUTE = re.compile(r"(?:file://|(?<![\w:/.~-]))/(?:[^\s'\"/]+/)*([^\s'\"/]+)
 
 
 def finish_run(
-    folder: Path, settings: Settings, benchmark: Benchmark, command: str, *, partial: bool = False
+    folder: Path,
+    settings: Settings,
+    benchmark: Benchmark,
+    command: str,
+    *,
+    partial: bool = False,
+    workers: int | None = None,
+    report: Progress | None = None,
 ) -> Result:
     """Score a run from its stored predictions and write ``result.json`` and the scores of its samples.
 
-    Raises IncompleteRunError where samples have no answer, unless ``partial`` is asked for; such a result, and one of
-    a part of the benchmark, is marked partial, never ranks, and never takes the place of a complete one.
+    ``workers`` processes score at once (None for as many as help); ``report`` is told how far they are. Raises
+    IncompleteRunError where samples have no answer, unless ``partial`` is asked for; such a result, and one of a part
+    of the benchmark, is marked partial, never ranks, and never takes the place of a complete one.
     """
     if benchmark.digest != settings.manifest_digest:
         raise RunError(
@@ -51,22 +59,69 @@ def finish_run(
         )
     if not (folder / STORE).exists():
         raise IncompleteRunError(f"{folder}: the run has no answers yet; there is nothing to score")
-    wanted = {sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell)}
+    try:
+        with samples_writer(folder / SCORES_TABLE) as table:
+            cells = _score_cells(folder, settings, benchmark, table, partial, workers, report)
+            result = _result(folder, settings, benchmark, command, cells)
+            if not (result.partial and has_complete_result(folder)):
+                table.keep()
+                write_result(result, folder / RESULT)
+            return result
+    except OSError as error:
+        raise RunError(
+            f"{folder}: the result cannot be written: {error.strerror or error}; the answers are kept: make room, then "
+            f"massie score {folder}"
+        ) from error
+
+
+def _score_cells(
+    folder: Path,
+    settings: Settings,
+    benchmark: Benchmark,
+    table: SamplesWriter,
+    partial: bool,
+    workers: int | None,
+    report: Progress | None,
+) -> list[ScoredCell]:
+    """Score the cells; the scores of their samples go to the table and are not kept here."""
+    cells: list[ScoredCell] = []
+    wanted = sum(benchmark.samples_of(cell) for cell in benchmark.cells())
     with Store(folder / STORE) as store:
-        failed = {sample_id: error for sample_id, error in store.failed().items() if sample_id in wanted}
-        missing = len(wanted - store.answered())
-        if missing and not partial:
-            raise IncompleteRunError(
-                f"{folder}: {missing} of {len(wanted)} samples have no answer ({len(failed)} of them failed); run the "
-                "same command again to answer them, or add --partial for scores that never rank"
-            )
-        usage = store.usage()
-        predictions = (one for one in store.predictions() if one.sample_id in wanted)
-        scores = score(benchmark, predictions, partial=partial, marker=_marker(settings.system.prompt))
-    if not scores.samples:
+        if store.number_answered() < wanted and not partial:
+            raise _incomplete(folder, benchmark, store, wanted)
+        marker = _marker(settings.system.prompt)
+        for cell in score_stored(benchmark, folder / STORE, marker=marker, workers=workers, report=report):
+            if cell.scores is not None:
+                table.add(cell.scores)
+            cells.append(replace(cell, scores=None))
+        answered = sum(cell.totals.samples for cell in cells if cell.totals)
+        if answered < wanted and not partial:  # there are answers to other samples, so that their number was enough
+            raise _incomplete(folder, benchmark, store, wanted)
+    if not answered:
         raise IncompleteRunError(f"{folder}: no sample has an answer yet; there is nothing to score")
-    coverage = _coverage(benchmark, scores, len(failed))
-    result = Result(
+    return cells
+
+
+def _incomplete(folder: Path, benchmark: Benchmark, store: Store, wanted: int) -> IncompleteRunError:
+    answered = failed = 0
+    for cell in benchmark.cells():
+        found = store.find(benchmark.sample_ids(cell)).values()
+        failed += sum(prediction.error is not None for prediction in found)
+        answered += sum(prediction.error is None for prediction in found)
+    return IncompleteRunError(
+        f"{folder}: {wanted - answered} of {wanted} samples have no answer ({failed} of them failed); run the "
+        "same command again to answer them, or add --partial for scores that never rank"
+    )
+
+
+def _result(
+    folder: Path, settings: Settings, benchmark: Benchmark, command: str, cells: Sequence[ScoredCell]
+) -> Result:
+    rows = totals([cell.totals for cell in cells if cell.totals], levels_of(benchmark.manifest.aggregation))
+    coverage = _coverage(benchmark, cells)
+    with Store(folder / STORE) as store:
+        usage = store.usage()
+    return Result(
         system=settings.system,
         benchmark=_reference(benchmark),
         adapter=without_places(settings.adapter)[:_LONGEST_NAME],
@@ -81,20 +136,8 @@ def finish_run(
         usage=UsageTotals(
             seconds=round(usage.seconds or 0.0, 3), input_tokens=usage.input_tokens, output_tokens=usage.output_tokens
         ),
-        rows=[_row(row) for row in scores.rows],
+        rows=[_row(row) for row in rows],
     )
-    if result.partial and has_complete_result(folder):
-        return result
-    try:
-        scores_table(scores).to_parquet(folder / f"{SCORES_TABLE}.partial", compression="zstd", index=False)
-        (folder / f"{SCORES_TABLE}.partial").replace(folder / SCORES_TABLE)
-        write_result(result, folder / RESULT)
-    except OSError as error:
-        raise RunError(
-            f"{folder}: the result cannot be written: {error.strerror or error}; the answers are kept: make room, then "
-            f"massie score {folder}"
-        ) from error
-    return result
 
 
 def has_complete_result(folder: Path) -> bool:
@@ -110,16 +153,6 @@ def _marker(prompt: str | None) -> str | None:
 def without_places(text: str) -> str:
     """A setting without the folders that only this machine has: of an absolute path its last name stays."""
     return _ABSOLUTE.sub(r"\1", text)
-
-
-def scores_table(scores: Scores) -> pd.DataFrame:
-    """The scores of each sample: task, dataset, language, instance_id, sample_id, then scores and counts."""
-    table = pd.DataFrame.from_records([sample.scores for sample in scores.samples], columns=list(SampleScores._fields))
-    for place, name in enumerate(("task", "dataset", "language")):
-        table.insert(place, name, [str(sample.cell[place]) for sample in scores.samples])
-    table.insert(3, "instance_id", [sample.instance_id for sample in scores.samples])
-    table.insert(4, "sample_id", [sample.sample_id for sample in scores.samples])
-    return table
 
 
 def _reference(benchmark: Benchmark) -> BenchmarkReference:
@@ -139,14 +172,15 @@ def _reference(benchmark: Benchmark) -> BenchmarkReference:
     )
 
 
-def _coverage(benchmark: Benchmark, scores: Scores, failed: int) -> Coverage:
+def _coverage(benchmark: Benchmark, cells: Sequence[ScoredCell]) -> Coverage:
     whole = benchmark.manifest.cells_of(benchmark.split)
+    scored = [cell.totals for cell in cells if cell.totals]
     return Coverage(
-        cells=len({sample.cell for sample in scores.samples}),
+        cells=len(scored),
         cells_of=max(len(whole), benchmark.manifest.whole.get(benchmark.split, 0)),
-        samples=len(scores.samples),
+        samples=sum(each.samples for each in scored),
         samples_of=sum(entry.samples for entry in whole),
-        failed=failed,
+        failed=sum(cell.failed for cell in cells),
     )
 
 

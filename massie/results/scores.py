@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 from massie.build import Benchmark
 from massie.catalogue import Aggregation, Over, language, metric_cards
 from massie.prompting import answer_of
-from massie.scoring import REPLICATES, SCORES, SEED, Interval, ScoredSample, ScoreRow, score_samples, totals
+from massie.results.samples import samples_frame
+from massie.scoring import (
+    REPLICATES,
+    SCORES,
+    SEED,
+    CellScores,
+    Interval,
+    Levels,
+    ScoreRow,
+    cell_totals,
+    score_samples,
+    totals,
+)
 from massie.types import Answer, IncompleteRunError, Prediction, PredictionsError, Sample, Task, task_of
 
 if TYPE_CHECKING:
@@ -20,13 +32,13 @@ _OF_THE_PAPER = Aggregation()
 
 @dataclass(frozen=True)
 class Scores:
-    """All scores of a system: one row for each level and key, and the scores of each sample.
+    """All scores of a system: one row for each level and key, and the scores of each sample by cell.
 
     ``headline`` names the score that the benchmark goes by.
     """
 
     rows: list[ScoreRow]
-    samples: list[ScoredSample]
+    cells: list[CellScores]
     headline: str = "lf1"
 
     def interval(self, score: str | None = None, *, task: Task | str | None = None) -> Interval:
@@ -66,10 +78,14 @@ class Scores:
             ]
         )
 
+    def samples(self) -> pd.DataFrame:
+        """The scores of each sample: task, dataset, language, instance_id, sample_id, then scores and counts."""
+        return samples_frame(self.cells)
+
     def __repr__(self) -> str:
         tasks = {row.task: row.scores[self.headline] for row in self.rows if row.level == "task"}
         shown = ", ".join(f"{task} {_shown(value)}" for task, value in tasks.items())
-        return f"Scores({metric_cards()[self.headline].title}: {shown}; {len(self.samples)} samples)"
+        return f"Scores({metric_cards()[self.headline].title}: {shown}; {sum(map(len, self.cells))} samples)"
 
 
 def _shown(interval: Interval) -> str:
@@ -101,23 +117,25 @@ def score(
 
 
 def aggregate(
-    scored: list[ScoredSample],
+    cells: list[CellScores],
     aggregation: Aggregation = _OF_THE_PAPER,
     *,
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> Scores:
-    """The scores of scored samples at every level, as a benchmark aggregates them."""
-    rows = totals(
-        scored,
+    """The scores of cells at every level, as a benchmark aggregates them."""
+    rows = totals((cell_totals(cell, replicates, seed) for cell in cells), levels_of(aggregation))
+    return Scores(rows, cells, aggregation.score)
+
+
+def levels_of(aggregation: Aggregation) -> Levels:
+    """How a benchmark groups and combines its cells."""
+    return Levels(
         family=lambda code: language(code).family,
         script=lambda code: language(code).script,
         counts_as=lambda code: language(code).counts_as or code,
         pooled=aggregation.dataset_of if aggregation.over is Over.DATASETS else None,
-        replicates=replicates,
-        seed=seed,
     )
-    return Scores(rows, scored, aggregation.score)
 
 
 def _by_id(predictions: Iterable[Prediction]) -> Iterator[tuple[str, Prediction]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,15 +33,26 @@ _MIGRATIONS = (
 """Numbered steps that bring a store to the newest form; only ever appended to."""
 
 _COLUMNS = "sample_id, records, output, finish_reason, input_tokens, output_tokens, seconds, error"
+# The ids come as one JSON list; CROSS JOIN keeps SQLite from going through all predictions instead.
+_FIND = f"SELECT {_COLUMNS} FROM json_each(?) CROSS JOIN predictions ON sample_id = value"  # noqa: S608
+_MAPPED = 1 << 31
+"""Bytes of the file that are read as memory: looking up many samples takes a third of the time so."""
 
 
 class Store:
     """The predictions of a run, by sample id."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the store; raises RunError where the file is none or cannot be written."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open or make the store; raises RunError where the file is none or cannot be written.
+
+        A ``read_only`` store must be there, and may be open in many processes.
+        """
         self._path = path
         try:
+            if read_only:
+                self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+                self._connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
+                return
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -117,23 +128,36 @@ class Store:
 
     def predictions(self) -> Iterator[Prediction]:
         """All predictions, failed ones too, by sample id."""
-        for row in self._rows(f"SELECT {_COLUMNS} FROM predictions ORDER BY sample_id"):  # noqa: S608
-            sample_id, records, output, finish_reason, input_tokens, output_tokens, seconds, error = row
-            parts = (input_tokens, output_tokens, seconds)
-            usage = Usage(*parts) if any(part is not None for part in parts) else None
-            read = None if records is None else json.loads(records)
-            yield Prediction(sample_id, read, output, finish_reason, usage, error)
+        return map(_prediction, self._rows(f"SELECT {_COLUMNS} FROM predictions ORDER BY sample_id"))  # noqa: S608
+
+    def find(self, sample_ids: Sequence[str]) -> dict[str, Prediction]:
+        """The predictions of these samples, failed ones too, as far as there are any."""
+        rows = self._rows(_FIND, json.dumps(sample_ids))
+        return {row[0]: _prediction(row) for row in rows}
+
+    def number_answered(self) -> int:
+        """How many samples have an answer."""
+        ((number,),) = self._rows("SELECT count(*) FROM predictions WHERE error IS NULL")
+        return number
 
     def usage(self) -> Usage:
         """The sums of tokens and seconds; None where no prediction states them."""
         (sums,) = self._rows("SELECT sum(input_tokens), sum(output_tokens), sum(seconds) FROM predictions")
         return Usage(*sums)
 
-    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, query: str, *parameters: str) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from self._connection.execute(query)
+            yield from self._connection.execute(query, parameters)
         except sqlite3.Error as error:
             raise RunError(f"{self._path}: is damaged: {error}; name another run with --name") from error
+
+
+def _prediction(row: tuple[Any, ...]) -> Prediction:
+    """The prediction of a row of ``_COLUMNS``."""
+    sample_id, records, output, finish_reason, input_tokens, output_tokens, seconds, error = row
+    parts = (input_tokens, output_tokens, seconds)
+    usage = Usage(*parts) if any(part is not None for part in parts) else None
+    return Prediction(sample_id, None if records is None else json.loads(records), output, finish_reason, usage, error)
 
 
 def _json(records: Any) -> str:

@@ -1,18 +1,36 @@
 """Scores: items, similarity, LF1 and its relatives, bootstrap, totals. Knows nothing of runs or files."""
 
-from massie.scoring.aggregation import DIAGNOSTICS, SCORES, Interval, ScoreRow, totals
+from massie.scoring.aggregation import Interval, ScoreRow, totals
 from massie.scoring.bootstrap import REPLICATES, SEED
-from massie.scoring.samples import SampleScores, ScoredSample, lf1, score_sample, score_samples
+from massie.scoring.cells import (
+    DIAGNOSTICS,
+    MEANS,
+    SCORES,
+    CellScores,
+    CellTotals,
+    ScoredSample,
+    cell_scores,
+    cell_totals,
+    score_samples,
+)
+from massie.scoring.levels import Levels
+from massie.scoring.samples import SampleScores, lf1, score_sample
 
 __all__ = [
     "DIAGNOSTICS",
+    "MEANS",
     "REPLICATES",
     "SCORES",
     "SEED",
+    "CellScores",
+    "CellTotals",
     "Interval",
+    "Levels",
     "SampleScores",
     "ScoreRow",
     "ScoredSample",
+    "cell_scores",
+    "cell_totals",
     "lf1",
     "score_sample",
     "score_samples",

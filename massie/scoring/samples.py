@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from math import fsum
 from typing import Any, NamedTuple
 
 from scipy.optimize import linear_sum_assignment
 
-from massie._collector import collector_paused
 from massie.scoring.items import Asked, Direction, Item, asked_of, gold_items, normalise, predicted_items
 from massie.scoring.similarity import Fields, similarities, similarity
-from massie.types import Answer, Cell, Record, Sample, Schema, Task, task_of
+from massie.types import Answer, Record, Schema, Task, task_of
 
 
 class SampleScores(NamedTuple):
@@ -69,29 +68,6 @@ def score_sample(
     if not predicted or not wanted:
         return _one_sided(asked, predicted, wanted, malformed, text, truncated)
     return _compare(asked, predicted, wanted, malformed, text, truncated)
-
-
-class ScoredSample(NamedTuple):
-    """The scores of one sample with what is needed to aggregate them."""
-
-    cell: Cell
-    sample_id: str
-    instance_id: str
-    scores: SampleScores
-
-
-def score_samples(answered: Iterable[tuple[Sample, Answer]]) -> list[ScoredSample]:
-    """Score answers to samples, whose gold must be there."""
-    with collector_paused():
-        return [
-            ScoredSample(
-                sample.cell,
-                sample.id,
-                sample.instance_id,
-                score_sample(sample.task, sample.schemas, sample.gold or (), answer, sample.text),
-            )
-            for sample, answer in answered
-        ]
 
 
 def lf1(gold: Sequence[Any], predicted: Sequence[Any], task: Task | str) -> float:

@@ -8,6 +8,7 @@ from massie.build import Benchmark
 from massie.catalogue import Aggregation, Over
 from massie.results import rates
 from massie.results.scores import Scores, aggregate, score
+from massie.scoring import cell_scores
 from massie.types import IncompleteRunError, Prediction, PredictionsError, Task, UnknownNameError, record_as_json
 
 
@@ -64,18 +65,18 @@ def test_a_failed_answer_counts_as_missing_and_never_as_a_score(part: Benchmark)
     with pytest.raises(IncompleteRunError, match="1 samples have no answer"):
         score(part, [failed, *others])
     partial = score(part, [failed, *others], partial=True, replicates=10)
-    assert first.sample_id not in {sample.sample_id for sample in partial.samples}
+    assert first.sample_id not in set(partial.samples()["sample_id"])
 
 
 def test_partial_scores_are_those_of_what_was_answered(part: Benchmark) -> None:
     predictions = gold(part)
     partial = score(part, predictions[::2], partial=True, replicates=10)
-    assert len(partial.samples) == len(predictions[::2])
+    assert len(partial.samples()) == len(predictions[::2])
     assert partial.rows[0].samples == len(predictions[::2])
 
 
 def test_partial_scores_of_nothing_have_no_rows(part: Benchmark) -> None:
-    assert score(part, [], partial=True).samples == []
+    assert score(part, [], partial=True).samples().empty
 
 
 def test_the_same_predictions_and_seed_give_the_same_intervals(part: Benchmark) -> None:
@@ -100,8 +101,9 @@ def test_the_table_has_every_row_with_value_and_interval(scores: Scores) -> None
 
 
 def test_the_score_that_the_benchmark_goes_by_is_the_one_that_is_had_and_printed(scores: Scores) -> None:
-    missed = [sample._replace(scores=sample.scores._replace(true_positives=0)) for sample in scores.samples]
-    other = aggregate(missed, Aggregation(score="micro_f1", over=Over.DATASETS), replicates=10)
+    found = [sample for cell in scores.cells for sample in cell.samples()]
+    missed = [sample._replace(scores=sample.scores._replace(true_positives=0)) for sample in found]
+    other = aggregate(cell_scores(missed), Aggregation(score="micro_f1", over=Over.DATASETS), replicates=10)
     assert other.interval().value == 0
     assert other.interval("lf1").value == 100
     assert repr(other).startswith("Scores(Micro F1: NER 0.0 [0.0, 0.0], ")

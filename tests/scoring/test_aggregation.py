@@ -14,7 +14,18 @@ from random import Random
 import numpy as np
 import pytest
 
-from massie.scoring import DIAGNOSTICS, SCORES, Interval, SampleScores, ScoredSample, ScoreRow, totals
+from massie.scoring import (
+    DIAGNOSTICS,
+    SCORES,
+    Interval,
+    Levels,
+    SampleScores,
+    ScoredSample,
+    ScoreRow,
+    cell_scores,
+    cell_totals,
+    totals,
+)
 from massie.types import Cell, Task
 
 NONE = Interval(None, None, None)
@@ -23,7 +34,8 @@ SCRIPTS = {"swa": "Latn", "yor": "Latn", "deu": "Latn", "rus": "Cyrl"}
 
 
 def table(scored: Iterable[ScoredSample], replicates: int = 100, seed: int = 1) -> list[ScoreRow]:
-    return totals(scored, family=FAMILIES.__getitem__, script=SCRIPTS.__getitem__, replicates=replicates, seed=seed)
+    levels = Levels(family=FAMILIES.__getitem__, script=SCRIPTS.__getitem__)
+    return totals((cell_totals(cell, replicates, seed) for cell in cell_scores(scored)), levels)
 
 
 def row(rows: Iterable[ScoreRow], level: str, key: str, task: Task | None = Task.NER) -> ScoreRow:
@@ -259,7 +271,7 @@ def test_intervals_are_the_same_in_a_process_with_another_hash_seed_and_one_thre
         "import json, sys; from massie.scoring import *; from massie.types import Cell, Task\n"
         "cell = Cell(Task.NER, 'one', 'swa')\n"
         "scored = [ScoredSample(cell, s, i, SampleScores(*scores)) for s, i, scores in json.load(sys.stdin)]\n"
-        "rows = totals(scored, family=str, script=str)\n"
+        "rows = totals(map(cell_totals, cell_scores(scored)), Levels(str, str))\n"
         "print(json.dumps([[s.value, s.low, s.high] for row in rows for s in row.scores.values()]))"
     )
     samples = random_cell(1, instances=200)
@@ -271,7 +283,11 @@ def test_intervals_are_the_same_in_a_process_with_another_hash_seed_and_one_thre
         text=True,
         check=True,
     )
-    here = [score for one in totals(samples, family=str, script=str) for score in one.scores.values()]
+    here = [
+        score
+        for one in totals(map(cell_totals, cell_scores(samples)), Levels(str, str))
+        for score in one.scores.values()
+    ]
     assert json.loads(answer.stdout) == [[score.value, score.low, score.high] for score in here]
 
 

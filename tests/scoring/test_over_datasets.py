@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from massie.catalogue import Aggregation, Over
 from massie.results.scores import aggregate
-from massie.scoring import SampleScores, ScoredSample, ScoreRow
+from massie.scoring import SampleScores, ScoredSample, ScoreRow, cell_scores
 from massie.types import Cell, Task
 
 _numbers = count()
@@ -39,7 +39,7 @@ def table(
 ) -> dict[tuple[str, str], ScoreRow]:
     """The rows by level and key."""
     aggregation = Aggregation(score="micro_f1", over=Over.DATASETS, as_one=dict(as_one))
-    rows = aggregate(list(samples), aggregation, replicates=replicates, seed=1).rows
+    rows = aggregate(cell_scores(samples), aggregation, replicates=replicates, seed=1).rows
     return {(row.level, row.key): row for row in rows}
 
 
@@ -132,7 +132,7 @@ def test_intervals_are_of_the_same_replicates_as_those_of_cells() -> None:
 
 
 def test_over_instances_the_table_is_what_it_was() -> None:
-    rows = {(row.level, row.key): row for row in aggregate(GOLDEN, replicates=10).rows}
+    rows = {(row.level, row.key): row for row in aggregate(cell_scores(GOLDEN), replicates=10).rows}
     assert micro_f1(rows, "dataset", "rivers") == 60.0  # (2 x 40 + 1 x 100) / 3
     assert micro_f1(rows, "task", "NER") == 67.5  # (2 x 40 + 100 + 90) / 4
 

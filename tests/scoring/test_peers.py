@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nervaluate import Evaluator  # pyright: ignore[reportMissingTypeStubs]
 from seqeval import metrics, scheme  # pyright: ignore[reportMissingTypeStubs]
 
-from massie.scoring import ScoredSample, lf1, score_sample, totals
+from massie.scoring import Levels, ScoredSample, cell_scores, cell_totals, lf1, score_sample, totals
 from massie.types import Answer, Cell, Mention, Schema, Span, Task, UnknownNameError
 
 TYPES = ["PER", "LOC", "ORG"]
@@ -109,7 +109,11 @@ def micro_scores(gold: list[Tags], predicted: list[Tags]) -> dict[str, float]:
         answer = Answer([{"entity": surface(start, end), "entity_type": name} for name, start, end in chunks(found)])
         scores = score_sample(Task.NER, SCHEMAS, records, answer, surface(0, len(wanted)))
         scored.append(ScoredSample(cell, f"s{number}", f"i{number}", scores))
-    (row,) = [row for row in totals(scored, family=str, script=str, replicates=2) if row.level == "task"]
+    (row,) = [
+        row
+        for row in totals([cell_totals(cell, 2) for cell in cell_scores(scored)], Levels(str, str))
+        if row.level == "task"
+    ]
     return {name: (row.scores[f"micro_{name}"].value or 0.0) / 100 for name in ("precision", "recall", "f1")}
 
 

@@ -1,0 +1,119 @@
+"""Which cells make a row of a table, and how their scores make that of the row.
+
+A cell weighs as many *instances* as it has (NI; paper, appendix I), so that totals do not depend on the batch size; the
+overall score is the plain mean of the task scores. Other evaluations pool the counts of a dataset's cells and take the
+plain mean over datasets. What a system scores and how two differ go through the same functions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from massie.types import Cell, Task
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Quotients:
+    """Scores of one cell as quotients: shape (scores, 1 + replicates), the first column the point estimates.
+
+    The rows are several scores of one system, or one score of several systems.
+    """
+
+    cell: Cell
+    instances: int
+    numerators: Array
+    denominators: Array
+
+    def scores(self) -> Array:
+        """The scores, 0 to 100."""
+        return quotient(self.numerators, self.denominators)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The cells of one row of a table, with their combined scores: shape (scores, 1 + replicates)."""
+
+    level: str
+    task: Task | None
+    key: str
+    cells: Sequence[Quotients]
+    scores: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How cells are grouped and combined.
+
+    ``family`` and ``script`` give those of a language code, ``counts_as`` the code that a finer one is counted under.
+    ``pooled`` gives the name under which a dataset's cells are pooled: the score of a row is then the plain mean over
+    these names of the scores of the sums over their cells. Without it cells weigh as many instances as they have.
+    """
+
+    family: Callable[[str], str]
+    script: Callable[[str], str]
+    counts_as: Callable[[str], str] = str
+    pooled: Callable[[str], str] | None = None
+
+    def groups(self, cells: Sequence[Quotients]) -> Iterator[Group]:
+        """All rows: overall, then of each task its task, language, family, script, dataset and cell rows."""
+        ordered = sorted(cells, key=lambda each: each.cell)
+        of_tasks = [[each for each in ordered if each.cell.task is task] for task in Task]
+        tasks = [self._combined(each) for each in of_tasks if each]
+        if tasks:  # the replicates of the overall score pair those of the tasks
+            yield Group("overall", None, "overall", ordered, np.stack(tasks).mean(axis=0))
+        for mine in of_tasks:
+            for level, key_of in self._keys().items():
+                groups: dict[str, list[Quotients]] = defaultdict(list)
+                for each in mine:
+                    groups[key_of(each.cell)].append(each)
+                for key, group in sorted(groups.items()):
+                    yield Group(level, group[0].cell.task, key, group, self._combined(group))
+
+    def _keys(self) -> dict[str, Callable[[Cell], str]]:
+        """For each level the key of a cell."""
+        return {
+            "task": lambda cell: str(cell.task),
+            "language": lambda cell: self.counts_as(cell.language),
+            "family": lambda cell: self.family(cell.language),
+            "script": lambda cell: self.script(cell.language),
+            "dataset": lambda cell: self.pooled(cell.dataset) if self.pooled else cell.dataset,
+            "cell": lambda cell: f"{cell.dataset}/{cell.language}",
+        }
+
+    def _combined(self, group: Sequence[Quotients]) -> Array:
+        if self.pooled is None:
+            return _mean([each.scores() for each in group], [each.instances for each in group])
+        pools: dict[str, list[Quotients]] = defaultdict(list)
+        for each in group:
+            pools[self.pooled(each.cell.dataset)].append(each)
+        return _mean([_pooled(pool) for pool in pools.values()], [1] * len(pools))
+
+
+def quotient(numerators: Array, denominators: Array) -> Array:
+    """100 x numerator / denominator; undefined (NaN) where the denominator is 0."""
+    return np.divide(100.0 * numerators, denominators, out=np.full(numerators.shape, np.nan), where=denominators > 0)
+
+
+def _pooled(pool: Sequence[Quotients]) -> Array:
+    """The scores of the sums over cells."""
+    above, below = [each.numerators for each in pool], [each.denominators for each in pool]
+    return quotient(np.stack(above).sum(axis=0), np.stack(below).sum(axis=0))
+
+
+def _mean(scores: Sequence[Array], weights: Sequence[int]) -> Array:
+    """The weighted means; what is undefined carries no weight, and where all is, so is the mean."""
+    if len(scores) == 1:
+        return scores[0]
+    total, weight = np.zeros(scores[0].shape), np.zeros(scores[0].shape)
+    for values, each in zip(scores, weights, strict=True):
+        defined = ~np.isnan(values)
+        total += np.where(defined, values, 0.0) * each
+        weight += defined * each
+    return np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
