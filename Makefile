@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint types bench bench-scale lock clean
+.PHONY: help setup demo test lint types bench bench-scale bench-scoring lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ bench: setup ## the benchmarks, whose figures the README quotes
 
 bench-scale: setup ## builds of 1, 4 and 17 million samples: time, memory (some minutes, 3 GB of disk)
 	$(BIN)/python -m tests.benchmarks.scale
+
+bench-scoring: setup ## scoring runs of 0.1 to 3.15 million samples: time, memory (some minutes, 4 GB of disk)
+	$(BIN)/python -m tests.benchmarks.scoring
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --output-file requirements.lock --custom-compile-command "make lock" --no-annotate

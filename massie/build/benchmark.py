@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from massie.build.building import Build, Plan, build
 from massie.build.cells import CellData
-from massie.build.manifest import Manifest, read_manifest
+from massie.build.manifest import CellEntry, Manifest, read_manifest
 from massie.build.tables import read_cell_data, read_parts, read_sample_ids
 from massie.catalogue import Catalogue
 from massie.catalogue import language as language_of
@@ -148,18 +148,23 @@ class Benchmark:
             return iter([self._cells[cell, split]])
         return read_parts(self.folder, cell, split, self.manifest.schemas(cell.dataset, cell.task))
 
-    def samples_of(self, cell: Cell, split: Split | str | None = None) -> int:
-        """How many samples one cell has, up to the selection's limit; 0 where the build has no such cell."""
-        split, limit = self._split(split), self.selection.limit
-        number = sum(entry.samples for entry in self.manifest.cells_of(split) if entry.cell == cell)
-        return number if limit is None else min(number, limit)
+    def numbers(self, split: Split | str | None = None) -> dict[Cell, int]:
+        """How many samples each cell of the selection has, up to its limit; the cells are sorted."""
+        limit = self.selection.limit
+        entries = {entry.cell: entry.samples for entry in self.manifest.cells_of(self._split(split))}
+        return {cell: min(entries[cell], limit or entries[cell]) for cell in self.cells(split)}
 
-    def only(self, cell: Cell) -> Benchmark:
-        """The same benchmark as if it had nothing but this cell: little to send to another process."""
+    def by_cell(self) -> dict[Cell, Benchmark]:
+        """The selection cell by cell, each as if the benchmark had nothing else: little to send to another process."""
+        entries: dict[Cell, list[CellEntry]] = {}
+        for entry in self.manifest.cells:
+            entries.setdefault(entry.cell, []).append(entry)
+        return {cell: self._only(cell, entries[cell]) for cell in self.cells()}
+
+    def _only(self, cell: Cell, entries: list[CellEntry]) -> Benchmark:
         dataset = {cell.dataset: self.manifest.datasets[cell.dataset]}
-        entries = [entry for entry in self.manifest.cells if entry.cell == cell]
         manifest = self.manifest.model_copy(update={"datasets": dataset, "cells": entries})
-        data = {key: data for key, data in self._cells.items() if key[0] == cell}
+        data = {(cell, split): self._cells[cell, split] for split in Split if (cell, split) in self._cells}
         return replace(self, manifest=manifest, _cells=data)
 
     def sample_ids(self, cell: Cell, split: Split | str | None = None) -> list[str]:

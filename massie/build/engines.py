@@ -1,4 +1,4 @@
-"""Engines: what runs the many independent jobs of a build."""
+"""Engines: what runs many independent jobs, the cells of a build or of a run to score."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def _no_main_module() -> Generator[None]:
 
 def _on_pool(pool: ProcessPoolExecutor, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
     with _no_main_module():
-        futures = [pool.submit(function, job) for job in jobs]
+        done = as_completed([pool.submit(function, job) for job in jobs])  # who keeps the futures keeps all results
     try:
-        for future in as_completed(futures):
+        for future in done:
             yield future.result()
     except BrokenProcessPool as error:
         raise BuildError(
             "a worker process was ended from outside, as systems do where memory is short; give the same command "
-            "again with fewer --workers: it goes on where this one stopped"
+            "again with fewer --workers: what was built or answered is kept"
         ) from error
 
 

@@ -19,6 +19,7 @@ from massie.cli.runs import (
     PARTIAL_OPTION,
     RUNS_OPTION,
     SPLIT_OPTION,
+    WORKERS_OPTION,
     command_line,
     finish,
     folder_name,
@@ -51,6 +52,7 @@ from massie.running import run as run_adapter
     "--batch", type=click.IntRange(min=1), default=256, show_default=True, help="Samples for each predict call."
 )
 @PARTIAL_OPTION
+@WORKERS_OPTION
 @TASKS_OPTION
 @JSON_OPTION
 def run(
@@ -67,6 +69,7 @@ def run(
     name: str | None,
     batch: int,
     partial: bool,
+    workers: int | None,
     folders: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -105,7 +108,7 @@ def run(
     with lock_run(folder):
         open_run(folder, settings)
         failed = _answered(adapter, part, folder, title=f"{system.name} on {whole.id}", batch=batch, quiet=as_json)
-        finish(folder, settings, part, command_line(), partial=partial, as_json=as_json, failed=failed)
+        finish(folder, settings, part, command_line(), partial=partial, workers=workers, as_json=as_json, failed=failed)
 
 
 def _answered(

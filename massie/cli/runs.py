@@ -14,7 +14,7 @@ import click
 
 from massie.build import Benchmark, load_benchmark
 from massie.catalogue import Catalogue, metric_cards
-from massie.cli.output import print_json, print_table, warn
+from massie.cli.output import print_json, print_table, progress, warn
 from massie.results import RESULT, Result
 from massie.results.making import finish_run, has_complete_result, without_places
 from massie.running import Settings
@@ -34,6 +34,9 @@ PARTIAL_OPTION = click.option(
     "--partial", is_flag=True, help="Score although samples have no answer; the result is marked and never ranks."
 )
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+WORKERS_OPTION = click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes that score at once (default: as many as help)."
+)
 SPLIT_OPTION = click.option("--split", default="test", show_default=True, help="The split to answer.")
 
 _SECRET = re.compile(r"api_?key|secret|password|passwd|credential|token$", re.IGNORECASE)
@@ -85,6 +88,7 @@ def finish(
     command: str,
     *,
     partial: bool,
+    workers: int | None,
     as_json: bool,
     failed: dict[str, str],
 ) -> None:
@@ -100,7 +104,8 @@ def finish(
                 err=True,
             )
             sys.exit(1)
-    result = finish_run(folder, settings, part, command, partial=partial)
+    with progress("scoring", quiet=as_json, unit="samples") as advance:
+        result = finish_run(folder, settings, part, command, partial=partial, workers=workers, report=advance)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:

@@ -17,6 +17,7 @@ from massie.cli.runs import (
     PARTIAL_OPTION,
     RUNS_OPTION,
     SPLIT_OPTION,
+    WORKERS_OPTION,
     command_line,
     finish,
     folder_name,
@@ -39,6 +40,7 @@ from massie.types import IncompleteRunError, Prediction, PredictionsError, RunEr
 @DATA_OPTION
 @RUNS_OPTION
 @PARTIAL_OPTION
+@WORKERS_OPTION
 @TASKS_OPTION
 @JSON_OPTION
 def score(
@@ -52,6 +54,7 @@ def score(
     data: Path | None,
     runs: Path,
     partial: bool,
+    workers: int | None,
     folders: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -75,7 +78,16 @@ def score(
             else _part_of_result(read_result(folder / RESULT), whole)
         )
         with lock_run(folder):
-            finish(folder, settings, part, _command_of(folder, settings), partial=partial, as_json=as_json, failed={})
+            finish(
+                folder,
+                settings,
+                part,
+                _command_of(folder, settings),
+                partial=partial,
+                workers=workers,
+                as_json=as_json,
+                failed={},
+            )
     elif not run_or_file.exists():
         raise RunError(f"{run_or_file}: there is no such run folder or predictions file")
     elif benchmark is None:
@@ -90,7 +102,7 @@ def score(
             open_run(folder, settings)
             with Store(folder / STORE) as store:
                 store.add_all(predictions)
-            finish(folder, settings, part, command_line(), partial=partial, as_json=as_json, failed={})
+            finish(folder, settings, part, command_line(), partial=partial, workers=workers, as_json=as_json, failed={})
 
 
 def _part_of_result(result: Result, whole: Benchmark) -> Benchmark:

@@ -69,11 +69,11 @@ def score_stored(
     ``workers`` is how many processes work at once (None for as many as help); it does not change any number. Raises
     RunError where the store is damaged and BuildError where the build is.
     """
-    cells = benchmark.cells()
+    number = list(benchmark.numbers().values())
     jobs = [
-        CellJob(place, benchmark.only(cell), cell, store, marker, replicates, seed) for place, cell in enumerate(cells)
+        CellJob(place, only, cell, store, marker, replicates, seed)
+        for place, (cell, only) in enumerate(benchmark.by_cell().items())
     ]
-    number = [benchmark.samples_of(cell) for cell in cells]
     done, waiting, following = 0, dict[int, ScoredCell](), 0
     with job_runner(workers=workers or _workers(number)) as run:
         for scored in run(score_cell, jobs):

@@ -85,7 +85,7 @@ def _score_cells(
 ) -> list[ScoredCell]:
     """Score the cells; the scores of their samples go to the table and are not kept here."""
     cells: list[ScoredCell] = []
-    wanted = sum(benchmark.samples_of(cell) for cell in benchmark.cells())
+    wanted = sum(benchmark.numbers().values())
     with Store(folder / STORE) as store:
         if store.number_answered() < wanted and not partial:
             raise _incomplete(folder, benchmark, store, wanted)

@@ -179,7 +179,7 @@ def measured(folder: Path, workers: int | None, engine: str) -> Measured:
     with (folder / "manifest.json").open("wb") as stdout:
         process = subprocess.Popen(command, stdout=stdout)
         while process.poll() is None:
-            memory = max(memory, _memory(process.pid))
+            memory = max(memory, memory_of(process.pid))
             time.sleep(0.1)
     seconds = time.perf_counter() - start
     if process.returncode:
@@ -192,7 +192,8 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _memory(pid: int) -> int:
+def memory_of(pid: int) -> int:
+    """Bytes of memory of a process and its children; pages that they share are counted once (PSS)."""
     total = 0
     try:
         process = psutil.Process(pid)

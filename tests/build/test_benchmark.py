@@ -106,6 +106,19 @@ def test_a_limit_is_the_most_samples_of_each_cell_and_takes_the_first(demo: Benc
         assert [sample for sample in part.samples() if sample.cell == cell] == whole[:limit]
 
 
+def test_the_number_of_samples_of_each_cell_is_known_without_reading_them(folder: Path):
+    benchmark = Benchmark.open(folder)
+    for part in (benchmark, benchmark.select(limit=2), benchmark.select(split="train")):
+        assert part.numbers() == {cell: len(list(part.cell_samples(cell))) for cell in part.cells()}
+
+
+def test_a_benchmark_cell_by_cell_is_the_same_benchmark(folder: Path, demo: Benchmark):
+    for part in (Benchmark.open(folder).select(limit=2), demo):
+        alone = part.by_cell()
+        assert list(alone) == part.cells()
+        assert all(only.samples() == list(part.cell_samples(cell)) for cell, only in alone.items())
+
+
 def test_a_split_without_samples_names_the_splits_that_have_some(folder: Path):
     benchmark = Benchmark.open(folder)
     with pytest.raises(

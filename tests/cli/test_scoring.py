@@ -28,6 +28,12 @@ def test_scoring_a_run_again_changes_nothing(massie: Massie, lexicon: tuple[Path
     assert done.json["rows"] == [row.model_dump(mode="json") for row in before.rows]
 
 
+def test_the_number_of_processes_that_score_changes_nothing(massie: Massie, lexicon: tuple[Path, Any]) -> None:
+    shutil.copytree(lexicon[0] / "runs", "runs")
+    one, two = (massie("score", "runs/local/lexicon/m-demo", "--workers", number, "--json") for number in "12")
+    assert (one.code, one.json["rows"]) == (0, two.json["rows"])
+
+
 def test_a_part_of_a_run_is_scored(massie: Massie, lexicon: tuple[Path, Any]) -> None:
     shutil.copytree(lexicon[0] / "runs", "runs")
     done = massie("score", "runs/local/lexicon/m-demo", "--task", "ED", "--json")
