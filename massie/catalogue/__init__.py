@@ -1,5 +1,5 @@
 """The catalogue: dataset cards, languages, benchmark definitions and tables of hard negatives, read from ``tasks/``,
-and metric cards, read from ``metrics/``."""
+and metric cards and conformance vectors, read from ``metrics/``."""
 
 from massie.catalogue.benchmarks import Aggregation, BenchmarkDefinition, Caps, Only, Over
 from massie.catalogue.cards import (
@@ -27,11 +27,13 @@ from massie.catalogue.negatives import (
 )
 from massie.catalogue.paper import Published, published
 from massie.catalogue.source import Source, SourceFiles
+from massie.catalogue.vectors import SCORE_NAMES, EventSchema, Expected, Vector, conformance_vectors, read_vectors
 from massie.catalogue.yaml import Content, explain, first_fault, read_yaml, validated
 
 __all__ = [
     "DEFAULT_NEGATIVES",
     "HARD_NEGATIVES",
+    "SCORE_NAMES",
     "Access",
     "Aggregation",
     "BenchmarkDefinition",
@@ -42,6 +44,8 @@ __all__ = [
     "Counts",
     "EmbedderEntry",
     "EventLabel",
+    "EventSchema",
+    "Expected",
     "Join",
     "Label",
     "Language",
@@ -56,6 +60,8 @@ __all__ = [
     "SourceFiles",
     "Status",
     "TextRules",
+    "Vector",
+    "conformance_vectors",
     "counted_under",
     "explain",
     "first_fault",
@@ -65,6 +71,7 @@ __all__ = [
     "published",
     "read_card",
     "read_negatives",
+    "read_vectors",
     "read_yaml",
     "validated",
 ]

@@ -15,10 +15,8 @@ from typing import Any, Protocol
 import pytest
 
 from massie.prompting import parse_answer
-from massie.scoring import score_sample
-from massie.types import Answer, Argument, Event, Mention, Record, Relation, Role, Schema, Span, Task
-
-SPAN_KEYS = {"NER": ("entity", "entity_type"), "SF": ("slot", "slot_type")}
+from massie.results.conformance import plain_scores
+from massie.types import Answer, Task
 
 
 class Scorer(Protocol):
@@ -66,24 +64,4 @@ def score_with_massie(
     text: str | None = None,
 ) -> dict[str, Any]:
     answer = parse_answer(prediction, Task(task)) if isinstance(prediction, str) else Answer(prediction)
-    asked = tuple(schema_of(schema) for schema in schemas)
-    records = [record_of(record, task) for record in gold]
-    scores = score_sample(Task(task), asked, records, answer, text or "")._asdict()
-    return scores | {"tp": scores["true_positives"], "invalid": bool(scores["invalid"])}
-
-
-def schema_of(schema: Any) -> Schema:
-    if isinstance(schema, str):
-        return Schema(schema)
-    return Schema(schema["event_type"], roles=tuple(Role(role) for role in schema["roles"]))
-
-
-def record_of(record: dict[str, Any], task: str) -> Record:
-    """A gold record from its JSON; scoring reads surfaces only, so the mentions have no offsets."""
-    if task in SPAN_KEYS:
-        span, label = SPAN_KEYS[task]
-        return Span(record[label], Mention(record[span], ()))
-    if task == "RE":
-        return Relation(record["relation"], Mention(record["head"], ()), Mention(record["tail"], ()))
-    arguments = [Argument(one["role"], Mention(one["argument"], ())) for one in record.get("arguments", ())]
-    return Event(record["event_type"], Mention(record["event_trigger"], ()), tuple(arguments))
+    return plain_scores(Task(task), schemas, gold, answer, text)

@@ -3,12 +3,14 @@
 Written from the specification alone; it imports nothing of `massie` and must stay that way. The suite compares the
 product with it on random data, and `metrics/vectors.yaml` holds cases that both must meet. Read it top to bottom:
 strings, answer text, records to items, similarity, scores, and totals where a benchmark is a mean over datasets.
+As a command (`massie conformance "python naive.py"`) it scores the samples that it reads as JSON lines.
 
 Schemas are a list of labels, never empty; for EE a list of `{"event_type": str, "roles": [str, ...]}`.
 """
 
 import json
 import re
+import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -255,6 +257,33 @@ def best_assignment(y: set[Item], g: set[Item]) -> float:
     return best(0, frozenset(range(len(few))))
 
 
+def resembles(y: Item, g: Item) -> bool:
+    """Whether two items have anything in common, whatever their directions."""
+    return len(y.fields) == len(g.fields) and sim(y, Item(y.direction, g.fields)) > 0
+
+
+def error_kinds(y: set[Item], g: set[Item]) -> dict[str, int]:
+    """Of what kind each unmatched item is; malformed records are of none.
+
+    A predicted item is a `type` error if its fields are those of a gold item of another direction (what is right but
+    for its type is that, whatever else it resembles), else a `boundary` error if it resembles a gold item of its own
+    direction, else `both` if it resembles one of another, else `spurious`. A gold item is `missed` if no predicted item
+    resembles it.
+    """
+    kinds = {"boundary": 0, "type": 0, "both": 0, "spurious": 0, "missed": 0}
+    for item in y - g:
+        if any(item.fields == other.fields for other in g):
+            kinds["type"] += 1
+        elif any(sim(item, other) > 0 for other in g):
+            kinds["boundary"] += 1
+        elif any(resembles(item, other) for other in g):
+            kinds["both"] += 1
+        else:
+            kinds["spurious"] += 1
+    kinds["missed"] = sum(not any(resembles(item, other) for other in y) for item in g - y)
+    return kinds
+
+
 def score(
     task: str,
     schemas: Sequence[Any],
@@ -291,6 +320,7 @@ def score(
         "invalid": invalid,
         "malformed": malformed,
         "off_schema": len(predicted.off_schema),
+        **error_kinds(y, g),
     }
     if text is not None:
         source = normalise(text)
@@ -325,3 +355,19 @@ def lf1_over_datasets(samples: Sequence[dict[str, Any]], groups: dict[str, list[
         of_datasets.setdefault(name_of.get(sample["dataset"], sample["dataset"]), []).append(sample["lf1"])
     means = [100 * sum(scores) / len(scores) for scores in of_datasets.values()]
     return sum(means) / len(means)
+
+
+# ---- as a command
+
+
+def main() -> None:
+    """Score the sample of each line on standard input, in a line on standard output."""
+    for line in sys.stdin:
+        case = json.loads(line)
+        prediction = case["output"] if "output" in case else case["prediction"]
+        scores = score(case["task"], case["schemas"], case["gold"], prediction, case.get("text"))
+        print(json.dumps({"id": case["id"], **scores}))
+
+
+if __name__ == "__main__":
+    main()
