@@ -81,9 +81,13 @@ def choose_task(overall: bool = True) -> str:
     return one_of("Task", {task_title(task): task for task in tasks}, "task" if overall else "of_task")
 
 
-def choose_card(benchmark: Benchmark) -> MetricCard:
-    """The score that the reader picks, by its metric card's title; at first the one that the benchmark goes by."""
-    cards = [card for card in metric_cards().values() if card.kind == "score" or card.name in RATES]
+def choose_card(results: Board, benchmark: Benchmark) -> MetricCard:
+    """The score that the reader picks, by its metric card's title; at first the one that the benchmark goes by.
+
+    What no result has (some scores are made only where they are asked for) is not offered.
+    """
+    known = [card for card in metric_cards().values() if card.kind == "score" or card.name in RATES]
+    cards = [card for card in known if card.name == benchmark.headline or results.rows[card.name].notna().any()]
     cards.sort(key=lambda card: card.name != benchmark.headline)
     return one_of("Score", {card.title: card for card in cards}, "score")
 

@@ -128,21 +128,21 @@ def task_scores(board: Board, systems: Frame, place: Place, card: MetricCard) ->
 
 
 def _overall(board: Board, systems: Frame, place: Place, card: MetricCard) -> Frame:
-    """The overall score: stored for all languages; in a place the plain mean of its tasks, without an interval.
+    """The score over all tasks in a place, as the results have it: the plain mean of the task scores there.
 
-    Its tasks are those that at least half of the complete results have there (of one task the interval is known). A
-    system that lacks one of them has no mean: it would be one over other things.
+    A system whose tasks there are not those of most complete results has none: it would be a mean over other things.
     """
+    level = "overall" if place.level == "all" else place.level
+    rows = board.rows[(board.rows["level"] == level) & (board.rows["task"] == "")]
+    rows = rows[rows["id"].isin(systems.index)]
     if place.level == "all":
-        return _scores(board.rows[(board.rows["level"] == "overall") & board.rows["id"].isin(systems.index)], card)
-    scores = task_scores(board, systems, place, card)
-    of_tasks = pd.DataFrame({task: frame["score"] for task, frame in scores.items()})
+        return _scores(rows, card)
+    tasks = task_scores(board, systems, place, card)
+    of_tasks = pd.DataFrame({task: frame["score"].notna() for task, frame in tasks.items()}).fillna(False).astype(bool)
     complete = of_tasks[systems["state"].reindex(of_tasks.index) == ""]
-    asked = [task for task in TASKS if (complete if len(complete) else of_tasks)[task].notna().mean() >= 0.5]
-    if len(asked) == 1:
-        return scores[asked[0]]
-    mean = of_tasks[asked].mean(axis="columns", skipna=False)
-    return pd.DataFrame({"score": mean, "low": float("nan"), "high": float("nan")})
+    asked = (complete if len(complete) else of_tasks).mean() >= 0.5
+    alike = of_tasks.index[(of_tasks == asked).all(axis="columns")]
+    return _scores(rows[(rows["key"] == place.key) & rows["id"].isin(alike)], card)
 
 
 def _scores(rows: Frame, card: MetricCard) -> Frame:

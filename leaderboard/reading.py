@@ -121,7 +121,7 @@ def _records(result: Result, identity: str) -> Iterator[tuple[Any, ...]]:
     seen: set[tuple[str, str, str]] = set()
     for row in result.rows:
         place = (row.level, str(row.task or ""), visible(row.key))
-        if row.level not in LEVELS or place in seen or (row.level == "overall") != (row.task is None):
+        if row.level not in LEVELS or place in seen or row.level == ("overall" if row.task else "task"):
             continue
         seen.add(place)
         values: list[float | None] = []

@@ -32,8 +32,8 @@ ROOMS = [
 ]  # fmt: skip
 BELOW_ALL_ROOMS = {"_collector", "_content", "_version"}
 HEAVY = {
-    "datasets", "datasketch", "torch", "vllm", "dspy", "ray", "gliner", "openai", "pandas", "sentence_transformers",
-    "streamlit",
+    "datasets", "datasketch", "torch", "vllm", "dspy", "ray", "gliner", "openai", "pandas", "rouge_score", "sacrebleu",
+    "sentence_transformers", "streamlit",
 }  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

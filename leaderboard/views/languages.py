@@ -51,7 +51,7 @@ def page() -> None:
         return
     with st.container(horizontal=True):
         benchmark, systems = choose_benchmark(results)
-        task, card = choose_task(overall=False), choose_card(benchmark)
+        task, card = choose_task(overall=False), choose_card(results, benchmark)
         order = one_of("Order of languages", {f"by {order}": order for order in _ORDERS}, "order")
     view = _view(results, systems, task, card, order)
     if view.scores.empty:

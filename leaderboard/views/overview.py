@@ -19,7 +19,7 @@ from controls import (
 )
 from frames import Frame, pd
 from look import interval, interval_chart, number, show, show_to_pick, task_columns
-from ranking import OVERALL, Place, standings
+from ranking import OVERALL, standings
 from reading import TASKS
 from views import system
 
@@ -50,13 +50,13 @@ def page() -> None:
         return
     with st.container(horizontal=True):
         benchmark, systems = choose_benchmark(results)
-        choice = Choice(benchmark, systems, choose_task(), choose_card(benchmark))
+        choice = Choice(benchmark, systems, choose_task(), choose_card(results, benchmark))
         place = choose_place(results, systems)
     with st.expander("More filters and columns", icon=":material/tune:"):
         kept, state = _kept(systems)
         columns = st.multiselect("Columns", [*_CHOSEN, *_MORE], _CHOSEN, key="columns", bind="query-params")
     ranked = standings(results, systems, choice.task, place, choice.card)
-    _explain(choice, place)
+    _explain(choice)
     shown = ranked[ranked.index.isin(kept) & ranked["state"].isin(["", "reference"]) & ranked["score"].notna()]
     others = ranked[ranked.index.isin(kept) & ~ranked.index.isin(shown.index)]
     _counts(ranked, shown, others)
@@ -94,13 +94,11 @@ def _weights(is_open: object) -> str:
     return "open" if is_open is True else "closed" if is_open is False else _UNSTATED
 
 
-def _explain(choice: Choice, place: Place) -> None:
+def _explain(choice: Choice) -> None:
     """What the numbers of the page are, in one or two sentences."""
     said = [choice.card.summary]
     if choice.task == OVERALL:
         said.append("Over all tasks: the plain mean of the task scores.")
-    if choice.task == OVERALL and place.level != "all":
-        said.append("Here that mean has no interval; pick one task to see intervals.")
     if choice.card.kind == "diagnostic":
         said.append("It is a diagnostic: reported, and nothing is ranked by it.")
     st.caption(" ".join(said))

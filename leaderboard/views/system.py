@@ -130,7 +130,7 @@ def _scores(result: Result) -> str:
     level = st.segmented_control(
         "Level", list(_LEVELS), default="Tasks", required=True, key="level", bind="query-params"
     )
-    cards = [card for card in metric_cards().values() if card.kind == "score"]
+    cards = [card for name, card in metric_cards().items() if any(name in row.scores for row in result.rows)]
     rows = [row for row in result.rows if row.level == _LEVELS[level] or (level == "Tasks" and row.level == "overall")]
     table: list[dict[str, Any]] = []
     for row in rows:

@@ -20,6 +20,7 @@ from massie.cli.runs import (
     RUNS_OPTION,
     SPLIT_OPTION,
     WORKERS_OPTION,
+    Ending,
     command_line,
     finish,
     folder_name,
@@ -108,7 +109,8 @@ def run(
     with lock_run(folder):
         open_run(folder, settings)
         failed = _answered(adapter, part, folder, title=f"{system.name} on {whole.id}", batch=batch, quiet=as_json)
-        finish(folder, settings, part, command_line(), partial=partial, workers=workers, as_json=as_json, failed=failed)
+        ending = Ending(partial=partial, workers=workers, as_json=as_json)
+        finish(folder, settings, part, command_line(), ending, failed)
 
 
 def _answered(

@@ -6,6 +6,8 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from massie.cli.output import print_json, print_table, progress, warn
 from massie.results import RESULT, Result
 from massie.results.making import finish_run, has_complete_result, without_places
 from massie.running import Settings
+from massie.scoring.text_overlap import TEXT_OVERLAP
 from massie.types import Split
 
 RUNS = Path("runs/local")
@@ -81,32 +84,43 @@ def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
     return parsed
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a run is to end: whether scores of a part will do, what is scored beside the usual, and what is printed."""
+
+    partial: bool
+    as_json: bool
+    text_overlap: bool = False
+    workers: int | None = None
+
+
 def finish(
-    folder: Path,
-    settings: Settings,
-    part: Benchmark,
-    command: str,
-    *,
-    partial: bool,
-    workers: int | None,
-    as_json: bool,
-    failed: dict[str, str],
+    folder: Path, settings: Settings, part: Benchmark, command: str, ending: Ending, failed: Mapping[str, str] = {}
 ) -> None:
     """Score, write the result, and print it; failed samples end the command with exit code 1."""
     if failed:
         for sample_id, error in list(failed.items())[:3]:
             reason = (error.strip().splitlines() or ["no reason was given"])[-1]
             click.echo(f"massie: sample {sample_id} failed: {reason[:300]}", err=True)
-        if not partial:
+        if not ending.partial:
             click.echo(
                 f"massie: {len(failed)} samples failed; all others are answered and kept in {folder}; "
                 "the same command asks them again, --partial scores without them",
                 err=True,
             )
             sys.exit(1)
-    with progress("scoring", quiet=as_json, unit="samples") as advance:
-        result = finish_run(folder, settings, part, command, partial=partial, workers=workers, report=advance)
-    if as_json:
+    with progress("scoring", quiet=ending.as_json, unit="samples") as advance:
+        result = finish_run(
+            folder,
+            settings,
+            part,
+            command,
+            partial=ending.partial,
+            text_overlap=ending.text_overlap,
+            workers=ending.workers,
+            report=lambda done, total, cell: advance(done, total, cell if done < total else ""),
+        )
+    if ending.as_json:
         print_json(result.model_dump(mode="json"))
     else:
         print_result(result, folder)
@@ -118,20 +132,16 @@ def print_result(result: Result, folder: Path) -> None:
     The benchmark's headline score comes first; where a task's is a mean over datasets, theirs stand below it.
     """
     aggregation = result.benchmark.aggregation
-    over_datasets = aggregation.over == "datasets"
-    first, second = [*dict.fromkeys([aggregation.score, "lf1", "f1"])][:2]
-    rows: list[tuple[object, ...]] = []
-    for row in result.rows:
-        if row.level in ("overall", "task") or (over_datasets and row.level == "dataset"):
-            title = {"overall": "overall", "task": str(row.task)}.get(row.level, f"  {row.key}")
-            rows.append((title, *_shown(row.scores[first]), *_shown(row.scores[second]), row.instances, row.samples))
     click.echo(
         f"{result.system.name} on {result.benchmark.id} {result.benchmark.version}, {result.benchmark.split} split\n"
     )
-    titles = [metric_cards()[name].title for name in (first, second)]
-    print_table(("task", titles[0], "95%", titles[1], "95%", "texts", "samples"), rows, right=(1, 2, 3, 4, 5, 6))
-    if over_datasets:
-        click.echo(f"\na dataset's {titles[0]} is that of all its cells together, a task's the mean over its datasets")
+    _print_scores(result, [*dict.fromkeys([aggregation.score, "lf1", "f1"])][:2])
+    if TEXT_OVERLAP[0] in result.rows[0].scores:
+        click.echo()
+        _print_scores(result, TEXT_OVERLAP)
+    if aggregation.over == "datasets":
+        title = metric_cards()[aggregation.score].title
+        click.echo(f"\na dataset's {title} is that of all its cells together, a task's the mean over its datasets")
     counts = result.rows[0].diagnostics
     click.echo(
         f"\ninvalid answers {counts['invalid']}, malformed records {counts['malformed']}, "
@@ -150,6 +160,19 @@ def print_result(result: Result, folder: Path) -> None:
     click.echo(f"\nrun     {folder}")
     click.echo(f"result  {folder / RESULT}")
     click.echo(f"board   massie leaderboard --runs {shlex.quote(str(folder.parent.parent))}")
+
+
+def _print_scores(result: Result, names: Sequence[str]) -> None:
+    """A table of two scores, overall and of each task; of each dataset where a task's is a mean over them."""
+    datasets = result.benchmark.aggregation.over == "datasets"
+    rows: list[tuple[object, ...]] = []
+    for row in result.rows:
+        if row.level in ("overall", "task") or (datasets and row.level == "dataset" and row.task):
+            title = {"overall": "overall", "task": str(row.task)}.get(row.level, f"  {row.key}")
+            shown = [part for name in names for part in _shown(row.scores[name])]
+            rows.append((title, *shown, row.instances, row.samples))
+    first, second = (metric_cards()[name].title for name in names)
+    print_table(("task", first, "95%", second, "95%", "texts", "samples"), rows, right=(1, 2, 3, 4, 5, 6))
 
 
 def _shown(interval: Any) -> tuple[str, str]:

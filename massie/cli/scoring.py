@@ -18,6 +18,7 @@ from massie.cli.runs import (
     RUNS_OPTION,
     SPLIT_OPTION,
     WORKERS_OPTION,
+    Ending,
     command_line,
     finish,
     folder_name,
@@ -40,6 +41,9 @@ from massie.types import IncompleteRunError, Prediction, PredictionsError, RunEr
 @DATA_OPTION
 @RUNS_OPTION
 @PARTIAL_OPTION
+@click.option(
+    "--text-overlap", is_flag=True, help="Add SacreBLEU and ROUGE-1 of the output texts (massie[text-overlap])."
+)
 @WORKERS_OPTION
 @TASKS_OPTION
 @JSON_OPTION
@@ -54,6 +58,7 @@ def score(
     data: Path | None,
     runs: Path,
     partial: bool,
+    text_overlap: bool,
     workers: int | None,
     folders: tuple[Path, ...],
     as_json: bool,
@@ -67,6 +72,7 @@ def score(
     massie score runs/local/lexicon/m-demo
     massie score predictions.jsonl --benchmark m-demo --name my-system
     """
+    ending = Ending(partial=partial, text_overlap=text_overlap, workers=workers, as_json=as_json)
     if run_or_file.is_dir():
         folder, settings = run_or_file, read_settings(run_or_file)
         whole = open_benchmark(settings.benchmark, data or (Path(settings.data) if settings.data else None), folders)
@@ -78,16 +84,7 @@ def score(
             else _part_of_result(read_result(folder / RESULT), whole)
         )
         with lock_run(folder):
-            finish(
-                folder,
-                settings,
-                part,
-                _command_of(folder, settings),
-                partial=partial,
-                workers=workers,
-                as_json=as_json,
-                failed={},
-            )
+            finish(folder, settings, part, _command_of(folder, settings), ending)
     elif not run_or_file.exists():
         raise RunError(f"{run_or_file}: there is no such run folder or predictions file")
     elif benchmark is None:
@@ -102,7 +99,7 @@ def score(
             open_run(folder, settings)
             with Store(folder / STORE) as store:
                 store.add_all(predictions)
-            finish(folder, settings, part, command_line(), partial=partial, workers=workers, as_json=as_json, failed={})
+            finish(folder, settings, part, command_line(), ending)
 
 
 def _part_of_result(result: Result, whole: Benchmark) -> Benchmark:

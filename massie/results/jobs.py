@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from massie._collector import collector_paused
 from massie.build import Benchmark
 from massie.build.engines import cores, job_runner
-from massie.prompting import answer_of
+from massie.catalogue import language
+from massie.prompting import answer_of, answer_text
 from massie.running import Store
 from massie.scoring import (
     REPLICATES,
@@ -22,7 +27,8 @@ from massie.scoring import (
     cell_totals,
     score_sample,
 )
-from massie.types import Cell
+from massie.scoring.text_overlap import TEXT_OVERLAP, TextOverlap
+from massie.types import Cell, Prediction, Sample
 
 Progress = Callable[[int, int, str], None]
 """Called with the samples scored, those in all, and the cell that was scored last."""
@@ -30,7 +36,10 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class CellJob:
-    """One cell of a run to score. ``benchmark`` holds nothing but this cell, ``store`` is the run's."""
+    """One cell of a run to score. ``benchmark`` holds nothing but this cell, ``store`` is the run's.
+
+    ``text_overlap`` asks for SacreBLEU and ROUGE-1 too.
+    """
 
     place: int
     benchmark: Benchmark
@@ -39,6 +48,7 @@ class CellJob:
     marker: str | None
     replicates: int
     seed: int
+    text_overlap: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +71,19 @@ def score_stored(
     marker: str | None = None,
     replicates: int = REPLICATES,
     seed: int = SEED,
+    text_overlap: bool = False,
     workers: int | None = None,
     report: Progress | None = None,
 ) -> Iterator[ScoredCell]:
     """Score what a store answers of a benchmark's selection; the cells come in their order.
 
     ``workers`` is how many processes work at once (None for as many as help); it does not change any number. Raises
-    RunError where the store is damaged and BuildError where the build is.
+    RunError where the store is damaged, BuildError where the build is, and MissingExtraError where ``text_overlap`` is
+    asked for and its libraries are missing.
     """
     number = list(benchmark.numbers().values())
     jobs = [
-        CellJob(place, only, cell, store, marker, replicates, seed)
+        CellJob(place, only, cell, store, marker, replicates, seed, text_overlap)
         for place, (cell, only) in enumerate(benchmark.by_cell().items())
     ]
     done, waiting, following = 0, dict[int, ScoredCell](), 0
@@ -91,31 +103,52 @@ def score_cell(job: CellJob) -> ScoredCell:
     failed: list[str] = []
     with Store(job.store, read_only=True) as store, collector_paused():
         (scores,) = cell_scores(_scored(job, store, failed)) or (None,)
+        if scores and job.text_overlap:
+            scores = replace(scores, further=_text_overlap(job, store))
     totals = None if scores is None else cell_totals(scores, job.replicates, job.seed)
     return ScoredCell(job.place, job.cell, scores, totals, len(failed))
 
 
-_AT_ONCE = 4096
-"""Samples whose answers are looked up together."""
-
-
 def _scored(job: CellJob, store: Store, failed: list[str]) -> Iterator[ScoredSample]:
     """The samples that have an answer, scored; the ids of those whose answer failed go to ``failed``."""
+    for sample, prediction in _answered(job, store):
+        if prediction.error is not None:
+            failed.append(sample.id)
+            continue
+        answer = answer_of(prediction, sample.task, job.marker)
+        scores = score_sample(sample.task, sample.schemas, sample.gold or (), answer, sample.text)
+        yield ScoredSample(job.cell, sample.id, sample.instance_id, scores)
+
+
+def _text_overlap(job: CellJob, store: Store) -> dict[str, NDArray[np.float64]]:
+    """SacreBLEU and ROUGE-1 of the samples that have an answer, in their order."""
+    overlap = TextOverlap(job.cell.task, spaced=language(job.cell.language).spaces)
+    of_samples = [
+        overlap.scores(_said(prediction, job.marker), sample.gold or ())
+        for sample, prediction in _answered(job, store)
+        if prediction.error is None
+    ]
+    return dict(zip(TEXT_OVERLAP, np.array(of_samples).T, strict=True))
+
+
+def _said(prediction: Prediction, marker: str | None) -> str:
+    """What a prediction says, as text: its answer, the whole output where that holds none, or its records as JSON."""
+    if prediction.records is not None:
+        return json.dumps(prediction.records, ensure_ascii=False)
+    output = prediction.output or ""
+    return answer_text(output, marker) or output
+
+
+def _answered(job: CellJob, store: Store) -> Iterator[tuple[Sample, Prediction]]:
+    """The samples that have an answer, or one that failed, with it."""
     every = job.benchmark.cell_samples(job.cell)
     while samples := list(islice(every, _AT_ONCE)):
         answers = store.find([sample.id for sample in samples])
-        for sample in samples:
-            prediction = answers.get(sample.id)
-            if prediction is None:
-                continue
-            if prediction.error is not None:
-                failed.append(sample.id)
-                continue
-            answer = answer_of(prediction, sample.task, job.marker)
-            scores = score_sample(sample.task, sample.schemas, sample.gold or (), answer, sample.text)
-            yield ScoredSample(job.cell, sample.id, sample.instance_id, scores)
+        yield from ((sample, answers[sample.id]) for sample in samples if sample.id in answers)
 
 
+_AT_ONCE = 4096
+"""Samples whose answers are looked up together."""
 _FEW = 20_000
 """Samples that one process scores before others have started."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,14 +43,16 @@ def finish_run(
     command: str,
     *,
     partial: bool = False,
+    text_overlap: bool = False,
     workers: int | None = None,
     report: Progress | None = None,
 ) -> Result:
     """Score a run from its stored predictions and write ``result.json`` and the scores of its samples.
 
-    ``workers`` processes score at once (None for as many as help); ``report`` is told how far they are. Raises
-    IncompleteRunError where samples have no answer, unless ``partial`` is asked for; such a result, and one of a part
-    of the benchmark, is marked partial, never ranks, and never takes the place of a complete one.
+    ``text_overlap`` adds SacreBLEU and ROUGE-1 to the scores. ``workers`` processes score at once (None for as many as
+    help); ``report`` is told how far they are. Raises IncompleteRunError where samples have no answer, unless
+    ``partial`` is asked for; such a result, and one of a part of the benchmark, is marked partial, never ranks, and
+    never takes the place of a complete one.
     """
     if benchmark.digest != settings.manifest_digest:
         raise RunError(
@@ -61,7 +63,11 @@ def finish_run(
         raise IncompleteRunError(f"{folder}: the run has no answers yet; there is nothing to score")
     try:
         with samples_writer(folder / SCORES_TABLE) as table:
-            cells = _score_cells(folder, settings, benchmark, table, partial, workers, report)
+            marker = _marker(settings.system.prompt)
+            scored = score_stored(
+                benchmark, folder / STORE, marker=marker, text_overlap=text_overlap, workers=workers, report=report
+            )
+            cells = _keep_scores(folder, benchmark, scored, table, partial)
             result = _result(folder, settings, benchmark, command, cells)
             if not (result.partial and has_complete_result(folder)):
                 table.keep()
@@ -74,23 +80,16 @@ def finish_run(
         ) from error
 
 
-def _score_cells(
-    folder: Path,
-    settings: Settings,
-    benchmark: Benchmark,
-    table: SamplesWriter,
-    partial: bool,
-    workers: int | None,
-    report: Progress | None,
+def _keep_scores(
+    folder: Path, benchmark: Benchmark, scored: Iterator[ScoredCell], table: SamplesWriter, partial: bool
 ) -> list[ScoredCell]:
-    """Score the cells; the scores of their samples go to the table and are not kept here."""
+    """The scored cells; the scores of their samples go to the table and are not kept in memory."""
     cells: list[ScoredCell] = []
     wanted = sum(benchmark.numbers().values())
     with Store(folder / STORE) as store:
         if store.number_answered() < wanted and not partial:
             raise _incomplete(folder, benchmark, store, wanted)
-        marker = _marker(settings.system.prompt)
-        for cell in score_stored(benchmark, folder / STORE, marker=marker, workers=workers, report=report):
+        for cell in scored:
             if cell.scores is not None:
                 table.add(cell.scores)
             cells.append(replace(cell, scores=None))

@@ -1,4 +1,4 @@
-"""The scores of a run's samples as a Parquet file: one row for each sample, one row group for each cell."""
+"""The scores of a run's samples as a Parquet file: a row for each sample, cell by cell."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false, reportAttributeAccessIssue=false
@@ -29,6 +29,10 @@ _COLUMNS = pa.schema(
 """Keys, then the fields of ``SampleScores``: scores, 0 to 1, and counts."""
 
 
+_ROWS_AT_ONCE = 1 << 17
+"""Rows that are written together: groups of a few rows would make the file many times as large."""
+
+
 class SamplesWriter:
     """Writes the table cell by cell, beside the place where it will stand when it is kept."""
 
@@ -36,13 +40,22 @@ class SamplesWriter:
         self._path = path
         self._partial = path.with_name(f"{path.name}.partial")
         self._writer: Any = pq.ParquetWriter(self._partial, _COLUMNS, compression="zstd")
+        self._waiting: list[pa.Table] = []
 
     def add(self, cell: CellScores) -> None:
         """Write the rows of a cell."""
-        self._writer.write_table(_table(cell), row_group_size=len(cell))
+        self._waiting.append(_table(cell))
+        if sum(map(len, self._waiting)) >= _ROWS_AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        self._writer.write_table(pa.concat_tables(self._waiting))
+        self._waiting = []
 
     def keep(self) -> None:
         """End the table and let it take the place of the one before."""
+        if self._waiting:
+            self._write()
         self._writer.close()
         self._partial.replace(self._path)
 

@@ -44,13 +44,17 @@ class ScoreRow:
 
 
 def totals(cells: Iterable[CellTotals], levels: Levels) -> list[ScoreRow]:
-    """The table of all scores at all levels, with intervals; the order of the cells does not matter."""
+    """The table of all scores at all levels, with intervals; the order of the cells does not matter.
+
+    Scores that were asked for beside the usual ones must have been so in all cells.
+    """
     of = {each.cell: each for each in cells}
+    names = [*SCORES, *(next(iter(of.values())).further if of else ())]
     rows: list[ScoreRow] = []
     for group in levels.groups([quotients_of(each) for each in of.values()]):
         mine = [of[each.cell] for each in group.cells]
         instances, samples = sum(each.instances for each in mine), sum(each.samples for each in mine)
-        scores = _intervals(group.scores)
+        scores = _intervals(names, group.scores)
         rows.append(ScoreRow(group.level, group.task, group.key, instances, samples, scores, _diagnostics(mine)))
     return rows
 
@@ -59,10 +63,10 @@ def _diagnostics(group: Sequence[CellTotals]) -> dict[str, int]:
     return {name: sum(each.diagnostics[name] for each in group) for name in group[0].diagnostics}
 
 
-def _intervals(scores: NDArray[np.float64]) -> dict[str, Interval]:
+def _intervals(names: Sequence[str], scores: NDArray[np.float64]) -> dict[str, Interval]:
     """Every score with its interval, from the point estimates (first column) and the replicates."""
     low, high = intervals(scores[:, 1:])
-    named = zip(SCORES, scores[:, 0].tolist(), low.tolist(), high.tolist(), strict=True)
+    named = zip(names, scores[:, 0].tolist(), low.tolist(), high.tolist(), strict=True)
     return {name: _interval(*numbers) for name, *numbers in named}
 
 

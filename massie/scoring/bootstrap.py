@@ -36,14 +36,14 @@ def replicate_sums(sums: Array, key: str, replicates: int = REPLICATES, seed: in
     """
     modal, others = _most_frequent(sums)
     total = len(sums)
-    generator = np.random.PCG64(int.from_bytes(hashlib.sha256(f"{seed}\0{key}".encode()).digest()[:16], "big"))
-    drawn = _binomial(_uniform(generator, replicates), total, len(others))
+    numbers = _Numbers(seed, key)
+    drawn = _binomial(numbers.take(replicates).astype(np.float64) * 2.0**-32, total, len(others))
     result = (total - drawn)[:, None] * modal
     if len(others):
         rows = max(1, _DRAWS_AT_ONCE // max(1, int(drawn.max())))
         for start in range(0, replicates, rows):
             part = drawn[start : start + rows]
-            result[start : start + rows] += _weights(generator, part, len(others)) @ others
+            result[start : start + rows] += _weights(numbers, part, len(others)) @ others
     return result
 
 
@@ -57,10 +57,20 @@ def _most_frequent(sums: Array) -> tuple[Array, Array]:
     return rows[start], np.concatenate([rows[:start], rows[end:]])
 
 
-def _uniform(generator: np.random.PCG64, number: int) -> Array:
-    """Numbers in [0, 1), each the upper 32 bits of a raw word: their product with a cell's size is exact."""
-    words: NDArray[np.uint64] = np.asarray(generator.random_raw(number), dtype="<u8")
-    return np.multiply(words.view("<u4")[1::2], 2.0**-32)  # a view: shifting takes six times as long
+class _Numbers:
+    """Numbers of 32 bits: the lower half of each raw word, then its upper one."""
+
+    def __init__(self, seed: int, key: str) -> None:
+        digest = hashlib.sha256(f"{seed}\0{key}".encode()).digest()
+        self._generator = np.random.PCG64(int.from_bytes(digest[:16], "big"))
+        self._left = np.empty(0, dtype="<u4")
+
+    def take(self, number: int) -> NDArray[np.uint32]:
+        """The next so many."""
+        words = np.asarray(self._generator.random_raw((number - len(self._left) + 1) // 2), dtype="<u8")
+        numbers = np.concatenate([self._left, words.view("<u4")])
+        self._left = numbers[number:]
+        return numbers[:number]
 
 
 def _binomial(uniform: Array, total: int, chosen: int) -> Integers:
@@ -79,11 +89,16 @@ def _binomial(uniform: Array, total: int, chosen: int) -> Integers:
     return np.asarray(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"), dtype=np.int64)
 
 
-def _weights(generator: np.random.PCG64, drawn: Integers, instances: int) -> Array:
+def _weights(numbers: _Numbers, drawn: Integers, instances: int) -> Array:
     """How often each replicate draws each instance: ``drawn`` draws a replicate; shape (replicates, instances)."""
-    places = np.multiply(_uniform(generator, int(drawn.sum())), instances).astype(np.int64)
-    places += np.repeat(np.arange(len(drawn), dtype=np.int64) * instances, drawn)
-    counts: NDArray[np.intp] = np.bincount(places, minlength=len(drawn) * instances)
+    # Of all 2**32 numbers each instance gets as many as any other, or one more. In whole numbers: a quarter of the time
+    # that doubles take.
+    places = numbers.take(int(drawn.sum())).astype(np.uint64)
+    places *= np.uint64(instances)
+    places >>= np.uint64(32)
+    of = places.view(np.int64)
+    of += np.repeat(np.arange(len(drawn), dtype=np.int64) * instances, drawn)
+    counts: NDArray[np.intp] = np.bincount(of, minlength=len(drawn) * instances)
     return counts.astype(np.float64).reshape(len(drawn), instances)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +52,7 @@ class CellScores:
 
     Most samples of a cell have one of a few kinds of scores (all found, nothing to find and nothing found): ``kinds``
     has a row for each kind, with the fields of ``SampleScores``, ``kind_of`` a row of ``kinds`` for each sample.
+    ``further`` are scores that were asked for beside them (``text_overlap``): a value for each sample, 0 to 1.
     """
 
     cell: Cell
@@ -59,6 +60,7 @@ class CellScores:
     instance_ids: Sequence[str]
     kinds: Array
     kind_of: NDArray[np.int32]
+    further: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -123,7 +125,8 @@ class CellTotals:
     """What a cell gives to totals.
 
     ``sums`` has a column for each of ``SUMMED``; its first row is over the cell, the others over its bootstrap
-    replicates. ``diagnostics`` are counts over its samples.
+    replicates; ``further`` are sums of the scores that were asked for beside them, likewise. ``diagnostics`` are counts
+    over its samples.
     """
 
     cell: Cell
@@ -131,19 +134,28 @@ class CellTotals:
     samples: int
     sums: Array
     diagnostics: Mapping[str, int]
+    further: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
 
 def cell_totals(scores: CellScores, replicates: int = REPLICATES, seed: int = SEED) -> CellTotals:
     """The sums over a cell and its replicates; the order of its samples does not matter."""
     table = {name: scores.column(name) for name in SampleScores._fields}
-    of_instances = instance_sums(scores.instance_ids, _summed(table))
-    of_all = np.concatenate(
-        [of_instances.sum(axis=0, keepdims=True), replicate_sums(of_instances, str(scores.cell), replicates, seed)]
-    )
+    of_instances, sums = _replicated(scores, _summed(table), replicates, seed)
     counts = {name: int(table[name].sum()) for name in DIAGNOSTICS}
     counts["empty_predictions"] = int(((table["predicted"] == 0) & (table["invalid"] == 0)).sum())
     counts["empty_gold"] = int((table["gold"] == 0).sum())
-    return CellTotals(scores.cell, len(of_instances), len(scores), of_all, counts)
+    # Drawn by themselves: the draws of all other scores are the same with them and without.
+    further = {
+        name: _replicated(scores, column[:, None], replicates, seed)[1][:, 0] for name, column in scores.further.items()
+    }
+    return CellTotals(scores.cell, of_instances, len(scores), sums, counts, further)
+
+
+def _replicated(scores: CellScores, values: Array, replicates: int, seed: int) -> tuple[int, Array]:
+    """The number of instances, and sums over all of them (first row) and over the bootstrap replicates."""
+    of_instances = instance_sums(scores.instance_ids, values)
+    drawn = replicate_sums(of_instances, str(scores.cell), replicates, seed)
+    return len(of_instances), np.concatenate([of_instances.sum(axis=0, keepdims=True), drawn])
 
 
 def _summed(table: Mapping[str, Array]) -> Array:
@@ -166,9 +178,11 @@ def instance_sums(instance_ids: Sequence[str], values: Array) -> Array:
 
 
 def quotients_of(totals: CellTotals) -> Quotients:
-    """All scores of a cell, in the order of ``SCORES``."""
-    above, below = (np.stack([weighted_sum(totals.sums, QUOTIENTS[name][part]) for name in SCORES]) for part in (0, 1))
-    return Quotients(totals.cell, totals.instances, above, below)
+    """All scores of a cell, in the order of ``SCORES``, then those that were asked for beside them."""
+    above, below = ([weighted_sum(totals.sums, QUOTIENTS[name][part]) for name in SCORES] for part in (0, 1))
+    above += totals.further.values()
+    below += [weighted_sum(totals.sums, {"samples": 1})] * len(totals.further)
+    return Quotients(totals.cell, totals.instances, np.stack(above), np.stack(below))
 
 
 def weighted_sum(sums: Array, weights: Mapping[str, int]) -> Array:

@@ -1,8 +1,9 @@
 """Which cells make a row of a table, and how their scores make that of the row.
 
 A cell weighs as many *instances* as it has (NI; paper, appendix I), so that totals do not depend on the batch size; the
-overall score is the plain mean of the task scores. Other evaluations pool the counts of a dataset's cells and take the
-plain mean over datasets. What a system scores and how two differ go through the same functions.
+overall score is the plain mean of the task scores, and so is that of a language, family, script or dataset over its
+tasks. Other evaluations pool the counts of a dataset's cells and take the plain mean over datasets. What a system
+scores and how two differ go through the same functions.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from massie.types import Cell, Task
 
 Array = NDArray[np.float64]
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,20 @@ class Quotients:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The cells of one row of a table, with their combined scores: shape (scores, 1 + replicates)."""
+    """The cells of one row of a table, with their combined scores: shape (scores, 1 + replicates).
+
+    A row without a task is over all tasks.
+    """
 
     level: str
     task: Task | None
     key: str
     cells: Sequence[Quotients]
     scores: Array
+
+
+_OVER_TASKS = ("language", "family", "script", "dataset")
+"""The levels whose keys have a row over all their tasks too: the plain mean of their task scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +72,25 @@ class Levels:
     pooled: Callable[[str], str] | None = None
 
     def groups(self, cells: Sequence[Quotients]) -> Iterator[Group]:
-        """All rows: overall, then of each task its task, language, family, script, dataset and cell rows."""
+        """All rows: overall, of each task its task, language, family, script, dataset and cell rows, and then each
+        language, family, script and dataset over its tasks.
+        """
         ordered = sorted(cells, key=lambda each: each.cell)
-        of_tasks = [[each for each in ordered if each.cell.task is task] for task in Task]
-        tasks = [self._combined(each) for each in of_tasks if each]
-        if tasks:  # the replicates of the overall score pair those of the tasks
-            yield Group("overall", None, "overall", ordered, np.stack(tasks).mean(axis=0))
-        for mine in of_tasks:
-            for level, key_of in self._keys().items():
-                groups: dict[str, list[Quotients]] = defaultdict(list)
-                for each in mine:
-                    groups[key_of(each.cell)].append(each)
-                for key, group in sorted(groups.items()):
-                    yield Group(level, group[0].cell.task, key, group, self._combined(group))
+        keys = self._keys()
+        yield from self._over_tasks("overall", lambda cell: "overall", ordered)
+        of_tasks = _by(lambda cell: cell.task, ordered)
+        for task in filter(of_tasks.get, Task):
+            for level, key_of in keys.items():
+                for key, group in sorted(_by(key_of, of_tasks[task]).items()):
+                    yield Group(level, task, key, group, self._combined(group))
+        for level in _OVER_TASKS:
+            yield from self._over_tasks(level, keys[level], ordered)
+
+    def _over_tasks(self, level: str, key_of: Callable[[Cell], str], cells: Sequence[Quotients]) -> Iterator[Group]:
+        """For each key the plain mean of its task scores, whose replicates are paired."""
+        for key, group in sorted(_by(key_of, cells).items()):
+            tasks = [self._combined(mine) for mine in _by(lambda cell: cell.task, group).values()]
+            yield Group(level, None, key, group, np.stack(tasks).mean(axis=0))
 
     def _keys(self) -> dict[str, Callable[[Cell], str]]:
         """For each level the key of a cell."""
@@ -94,6 +110,14 @@ class Levels:
         for each in group:
             pools[self.pooled(each.cell.dataset)].append(each)
         return _mean([_pooled(pool) for pool in pools.values()], [1] * len(pools))
+
+
+def _by(key_of: Callable[[Cell], Key], cells: Sequence[Quotients]) -> dict[Key, list[Quotients]]:
+    """The cells by a key, in their order."""
+    groups: dict[Key, list[Quotients]] = defaultdict(list)
+    for each in cells:
+        groups[key_of(each.cell)].append(each)
+    return groups
 
 
 def quotient(numerators: Array, denominators: Array) -> Array:

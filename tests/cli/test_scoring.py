@@ -34,6 +34,21 @@ def test_the_number_of_processes_that_score_changes_nothing(massie: Massie, lexi
     assert (one.code, one.json["rows"]) == (0, two.json["rows"])
 
 
+def test_sacrebleu_and_rouge_are_scored_where_they_are_asked_for_and_change_no_other_score(
+    massie: Massie, lexicon: tuple[Path, Any]
+) -> None:
+    shutil.copytree(lexicon[0] / "runs", "runs")
+    without = massie("score", "runs/local/lexicon/m-demo", "--json").json["rows"]
+    done = massie("score", "runs/local/lexicon/m-demo", "--text-overlap", "--json")
+    assert done.code == 0, done.err
+    for row, plain in zip(done.json["rows"], without, strict=True):
+        added = {name: row["scores"].pop(name) for name in ("sacrebleu", "rouge1")}
+        assert row == plain
+        assert all(0 <= each["low"] <= each["value"] <= each["high"] <= 100 for each in added.values())
+    shown = massie("score", "runs/local/lexicon/m-demo", "--text-overlap").out
+    assert "SacreBLEU" in shown and "ROUGE-1" in shown
+
+
 def test_a_part_of_a_run_is_scored(massie: Massie, lexicon: tuple[Path, Any]) -> None:
     shutil.copytree(lexicon[0] / "runs", "runs")
     done = massie("score", "runs/local/lexicon/m-demo", "--task", "ED", "--json")

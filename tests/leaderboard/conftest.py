@@ -53,6 +53,13 @@ def made_rows(score: float, half: float, tasks: Mapping[str, float]) -> list[dic
             for level, keys in PLACES.items()
             for key, more in keys.items()
         ]
+    mean = sum(tasks.values()) / max(1, len(tasks))
+    rows += [
+        made_row(level, None, key, score + mean + more, half)
+        for level, keys in PLACES.items()
+        for key, more in keys.items()
+        if level != "cell"
+    ]
     return rows
 
 

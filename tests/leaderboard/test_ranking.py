@@ -132,17 +132,8 @@ def test_a_place_takes_the_scores_of_its_own_rows(runs: Path, publish: Publish) 
     assert scores[Place("script", "Arab")] == 50 + 4 - 5
 
 
-def test_over_all_tasks_a_place_has_the_mean_of_its_tasks_without_an_interval(runs: Path, publish: Publish) -> None:
+def test_over_all_tasks_a_place_has_the_mean_of_its_tasks_with_its_interval(runs: Path, publish: Publish) -> None:
     publish("mine", 50.0)
-    board = load(runs)
-    systems = of_benchmark(board, benchmarks(board)[0])
-    row = standings(board, systems, OVERALL, Place("language", "eng"), metric_cards()["lf1"]).iloc[0]
-    assert row["score"] == pytest.approx(70.0)
-    assert pd.isna(row["low"])
-
-
-def test_where_a_place_has_one_task_its_interval_is_kept(runs: Path, publish: Publish) -> None:
-    publish("mine", 50.0, tasks={"NER": 0.0})
     board = load(runs)
     systems = of_benchmark(board, benchmarks(board)[0])
     row = standings(board, systems, OVERALL, Place("language", "eng"), metric_cards()["lf1"]).iloc[0]

@@ -101,6 +101,20 @@ def test_the_score_can_be_switched_to_any_metric_card(three: None) -> None:
     assert list(app.dataframe[0].value["Invalid"]) == [2.0, 2.0]
 
 
+def test_a_score_that_no_result_has_is_not_offered(three: None) -> None:
+    options = opened("overview").selectbox(key="score").options
+    assert "F1" in options and "SacreBLEU" not in options
+
+
+def test_a_score_that_some_result_has_is_offered(three: None, publish: Publish) -> None:
+    scores = {name: {"value": 40, "low": 39, "high": 41} for name in ("lf1", "sacrebleu")}
+    row = {"level": "overall", "task": None, "key": "overall", "instances": 10, "samples": 20, "diagnostics": {}}
+    publish("with-overlap", rows=[row | {"scores": scores}])
+    app = opened("overview", score="SacreBLEU")
+    assert not app.exception
+    assert systems(app)[0] == "with-overlap"
+
+
 MICRO = {"aggregation": {"score": "micro_f1", "over": "datasets"}}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from random import Random
+from statistics import mean
 
 import numpy as np
 import pytest
@@ -102,6 +103,10 @@ def test_a_single_cell_is_its_own_task_language_family_script_dataset_and_overal
         ("script", Task.NER, "Latn"),
         ("dataset", Task.NER, "one"),
         ("cell", Task.NER, "one/swa"),
+        ("language", None, "swa"),
+        ("family", None, "Niger-Congo"),
+        ("script", None, "Latn"),
+        ("dataset", None, "one"),
     ]
     assert {one.scores["lf1"] for one in rows} == {Interval(25.0, 25.0, 25.0)}
     assert {(one.instances, one.samples) for one in rows} == {(3, 6)}
@@ -152,6 +157,20 @@ def test_languages_families_scripts_and_datasets_take_the_cells_that_are_theirs(
 def test_a_language_has_a_score_in_each_task() -> None:
     rows = table(cell_of(task=Task.NER, lf1=1.0) + cell_of(task=Task.EE, lf1=0.0))
     assert (value(rows, "language", "swa", task=Task.NER), value(rows, "language", "swa", task=Task.EE)) == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("level", "key"), [("language", "swa"), ("family", "Niger-Congo"), ("script", "Latn"), ("dataset", "one")]
+)
+def test_over_all_tasks_a_place_is_the_plain_mean_of_its_tasks_and_narrower_than_each(level: str, key: str) -> None:
+    rows = table(random_cell(1, instances=50) + random_cell(2, task=Task.EE, instances=200))
+    tasks = [row(rows, level, key, task) for task in (Task.NER, Task.EE)]
+    both = row(rows, level, key, None)
+    assert both.samples == sum(each.samples for each in tasks)
+    assert value([both], level, key, task=None) == pytest.approx(
+        mean(value([each], level, key, task=each.task) for each in tasks), abs=1e-3
+    )
+    assert width_of(both) < max(map(width_of, tasks))
 
 
 def test_the_overall_score_is_the_plain_mean_of_the_tasks() -> None:
@@ -321,7 +340,11 @@ def test_the_interval_of_a_total_narrows_as_cells_add_up() -> None:
 
 def width(rows: Iterable[ScoreRow]) -> float:
     """How wide the interval of the task's LF1 is."""
-    score = row(rows, "task", "NER").scores["lf1"]
+    return width_of(row(rows, "task", "NER"))
+
+
+def width_of(row: ScoreRow) -> float:
+    score = row.scores["lf1"]
     assert score.low is not None
     assert score.high is not None
     return score.high - score.low
