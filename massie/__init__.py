@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from massie.catalogue import Card, Catalogue
     from massie.results import Result, read_result
     from massie.results.scores import Scores, score
-    from massie.scoring import lf1
+    from massie.scoring import lf1, micro_f1
     from massie.types import (
         Instance,
         MassieError,
@@ -59,6 +59,7 @@ _PLACES = {
     "lf1": "massie.scoring",
     "load_adapter": "massie.adapters",
     "load_benchmark": "massie.build",
+    "micro_f1": "massie.scoring",
     "read_result": "massie.results",
     "score": "massie.results.scores",
 }
@@ -85,6 +86,7 @@ __all__ = [
     "lf1",
     "load_adapter",
     "load_benchmark",
+    "micro_f1",
     "read_result",
     "score",
 ]

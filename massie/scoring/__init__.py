@@ -14,7 +14,8 @@ from massie.scoring.cells import (
     score_samples,
 )
 from massie.scoring.levels import Levels
-from massie.scoring.samples import SampleScores, lf1, score_sample
+from massie.scoring.records import MicroScores, lf1, micro_f1
+from massie.scoring.samples import SampleScores, score_sample
 
 __all__ = [
     "DIAGNOSTICS",
@@ -26,12 +27,14 @@ __all__ = [
     "CellTotals",
     "Interval",
     "Levels",
+    "MicroScores",
     "SampleScores",
     "ScoreRow",
     "ScoredSample",
     "cell_scores",
     "cell_totals",
     "lf1",
+    "micro_f1",
     "score_sample",
     "score_samples",
     "totals",

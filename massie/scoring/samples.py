@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from math import fsum
-from typing import Any, NamedTuple
-
-from scipy.optimize import linear_sum_assignment
+from typing import NamedTuple
 
 from massie.scoring.items import Asked, Direction, Item, asked_of, gold_items, normalise, predicted_items
-from massie.scoring.similarity import Fields, similarities, similarity
-from massie.types import Answer, Record, Schema, Task, task_of
+from massie.scoring.similarity import best_assignment, best_similarities, fields_of, similarity
+from massie.types import Answer, Record, Schema, Task
 
 
 class SampleScores(NamedTuple):
@@ -70,26 +68,8 @@ def score_sample(
     return _compare(asked, predicted, wanted, malformed, text, truncated)
 
 
-def lf1(gold: Sequence[Any], predicted: Sequence[Any], task: Task | str) -> float:
-    """LF1 of one sample, 0 to 1, from gold and predicted records in the task's JSON form.
-
-        >>> massie.lf1([{"entity": "Bure", "entity_type": "person"}],
-        ...            [{"entity": "Mr Bure", "entity_type": "person"}], task="NER")
-        0.571...
-
-    Raises ValueError for a malformed gold record or an unknown task.
-    """
-    task = task_of(task)
-    wanted, faults = predicted_items(gold, task)
-    if faults:
-        raise ValueError(f"{faults} of the gold records are malformed for the task {task}")
-    found, malformed = predicted_items(predicted, task)
-    if not wanted and not found and not malformed:
-        return 1.0
-    return _f(*_best(found, wanted).pooled(malformed))
-
-
-def _f(precision: float, recall: float) -> float:
+def harmonic_mean(precision: float, recall: float) -> float:
+    """F1 of a precision and a recall; 0 where both are 0."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
@@ -127,15 +107,12 @@ def _compare_direction(
     rows: list[Item], columns: list[Item], of_predicted: dict[Item, float], of_gold: dict[Item, float]
 ) -> float:
     """Fill in the best similarities of one direction; returns the sum of its best one-to-one assignment."""
-    if len(rows) == 1 or len(columns) == 1:
-        values = [similarity(row[1:], column[1:]) for row in rows for column in columns]
-        by_row = values if len(columns) == 1 else [max(values)]
-        by_column = values if len(rows) == 1 else [max(values)]
-        matched = max(values)
-    else:
-        matrix = similarities([row[1:] for row in rows], [column[1:] for column in columns])
-        by_row, by_column = matrix.max(axis=1).tolist(), matrix.max(axis=0).tolist()
-        matched = fsum(matrix[linear_sum_assignment(matrix, maximize=True)].tolist())
+    if len(rows) == len(columns) == 1:  # nearly always, in sentences
+        of_predicted[rows[0]] = of_gold[columns[0]] = matched = similarity(fields_of(rows[0]), fields_of(columns[0]))
+        return matched
+    by_row, by_column, matched = best_assignment(
+        [fields_of(row) for row in rows], [fields_of(column) for column in columns]
+    )
     of_predicted.update(zip(rows, by_row, strict=True))
     of_gold.update(zip(columns, by_column, strict=True))
     return matched
@@ -154,10 +131,10 @@ def _compare(
     best = _best(predicted, gold)
     share = best.matched / found if found else 0.0
     return SampleScores(
-        lf1=_f(*best.pooled(malformed)),
+        lf1=harmonic_mean(*best.pooled(malformed)),
         lf1_by_schema=_by_schema(asked, best),
-        matched_lf1=_f(share, best.matched / len(gold) if gold else 0.0),
-        f1=_f(exact / found if found else 0.0, exact / len(gold) if gold else 0.0),
+        matched_lf1=harmonic_mean(share, best.matched / len(gold) if gold else 0.0),
+        f1=harmonic_mean(exact / found if found else 0.0, exact / len(gold) if gold else 0.0),
         true_positives=exact,
         predicted=found,
         gold=len(gold),
@@ -202,7 +179,9 @@ def _by_schema(asked: Asked, best: _Best) -> float:
         if (schema := asked.directions.get(item[0])) is not None:
             wanted.setdefault(schema, []).append(value)
     # A schema with items on one side only counts 0; one without any counts 1.
-    scores = [_f(_mean(values), _mean(wanted[schema])) for schema, values in found.items() if schema in wanted]
+    scores = [
+        harmonic_mean(_mean(values), _mean(wanted[schema])) for schema, values in found.items() if schema in wanted
+    ]
     without_items = asked.schemas - len(found.keys() | wanted.keys())
     return (fsum(scores) + without_items) / asked.schemas if asked.schemas else 0.0
 
@@ -220,23 +199,25 @@ def _hallucinated(items: Collection[Item], text: str) -> int:
 
 
 def _error_kinds(best: _Best, predicted: set[Item], gold: frozenset[Item]) -> dict[str, int]:
-    kinds = {"boundary": 0, "type": 0, "both": 0, "spurious": 0, "missed": 0}
-    wrong, unmatched = predicted - gold, gold - predicted
-    fields_of_gold: set[Fields] = {item[1:] for item in gold}
-    for item in wrong:
-        if item[1:] in fields_of_gold:
+    kinds = {"boundary": 0, "type": 0}
+    right_elsewhere = set(map(fields_of, gold))
+    strange: list[Item] = []
+    for item in predicted - gold:
+        if fields_of(item) in right_elsewhere:
             kinds["type"] += 1
         elif best.predicted[item] > 0:
             kinds["boundary"] += 1
-        elif _resembles(item, gold):
-            kinds["both"] += 1
         else:
-            kinds["spurious"] += 1
-    kinds["missed"] = sum(best.gold[item] == 0 and not _resembles(item, predicted) for item in unmatched)
-    return kinds
+            strange.append(item)
+    both = _resembling(strange, gold)
+    far = [item for item in gold - predicted if best.gold[item] == 0]
+    missed = len(far) - _resembling(far, predicted)
+    return kinds | {"both": both, "spurious": len(strange) - both, "missed": missed}
 
 
-def _resembles(item: Item, others: Collection[Item]) -> bool:
-    """Whether another item with as many fields shares anything with the item, in any direction."""
-    fields = item[1:]
-    return any(len(other) == len(item) and similarity(fields, other[1:]) > 0 for other in others)
+def _resembling(items: Collection[Item], others: Collection[Item]) -> int:
+    """How many of the items share anything with another side's item, in any direction."""
+    if not items:
+        return 0
+    best, _ = best_similarities([fields_of(item) for item in items], [fields_of(other) for other in others])
+    return sum(value > 0 for value in best)
