@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from massie.scoring.bootstrap import intervals
 from massie.scoring.cells import SCORES, CellTotals, quotients_of
 from massie.scoring.levels import Levels
-from massie.types import Task
+from massie.types import Cell, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,14 @@ def totals(cells: Iterable[CellTotals], levels: Levels) -> list[ScoreRow]:
     of = {each.cell: each for each in cells}
     names = [*SCORES, *(next(iter(of.values())).further if of else ())]
     rows: list[ScoreRow] = []
+    of_cells: dict[tuple[Cell, ...], Mapping[str, Interval]] = {}  # a dataset of one language is but its cell, say
     for group in levels.groups([quotients_of(each) for each in of.values()]):
         mine = [of[each.cell] for each in group.cells]
         instances, samples = sum(each.instances for each in mine), sum(each.samples for each in mine)
-        scores = _intervals(names, group.scores)
+        cells_of_group = tuple(each.cell for each in mine)
+        if cells_of_group not in of_cells:
+            of_cells[cells_of_group] = _intervals(names, group.scores())
+        scores = of_cells[cells_of_group]
         rows.append(ScoreRow(group.level, group.task, group.key, instances, samples, scores, _diagnostics(mine)))
     return rows
 

@@ -41,16 +41,17 @@ class Quotients:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The cells of one row of a table, with their combined scores: shape (scores, 1 + replicates).
-
-    A row without a task is over all tasks.
-    """
+    """The cells of one row of a table; one without a task is over all tasks."""
 
     level: str
     task: Task | None
     key: str
     cells: Sequence[Quotients]
-    scores: Array
+    combine: Callable[[Sequence[Quotients]], Array]
+
+    def scores(self) -> Array:
+        """The combined scores, 0 to 100: shape (scores, 1 + replicates). Equal cells have equal ones at any level."""
+        return self.combine(self.cells)
 
 
 _OVER_TASKS = ("language", "family", "script", "dataset")
@@ -82,15 +83,13 @@ class Levels:
         for task in filter(of_tasks.get, Task):
             for level, key_of in keys.items():
                 for key, group in sorted(_by(key_of, of_tasks[task]).items()):
-                    yield Group(level, task, key, group, self._combined(group))
+                    yield Group(level, task, key, group, self._combined)
         for level in _OVER_TASKS:
             yield from self._over_tasks(level, keys[level], ordered)
 
     def _over_tasks(self, level: str, key_of: Callable[[Cell], str], cells: Sequence[Quotients]) -> Iterator[Group]:
-        """For each key the plain mean of its task scores, whose replicates are paired."""
         for key, group in sorted(_by(key_of, cells).items()):
-            tasks = [self._combined(mine) for mine in _by(lambda cell: cell.task, group).values()]
-            yield Group(level, None, key, group, np.stack(tasks).mean(axis=0))
+            yield Group(level, None, key, group, self._mean_of_tasks)
 
     def _keys(self) -> dict[str, Callable[[Cell], str]]:
         """For each level the key of a cell."""
@@ -102,6 +101,11 @@ class Levels:
             "dataset": lambda cell: self.pooled(cell.dataset) if self.pooled else cell.dataset,
             "cell": lambda cell: f"{cell.dataset}/{cell.language}",
         }
+
+    def _mean_of_tasks(self, group: Sequence[Quotients]) -> Array:
+        """The plain mean of the task scores, whose replicates are paired."""
+        tasks = [self._combined(mine) for mine in _by(lambda cell: cell.task, group).values()]
+        return np.stack(tasks).mean(axis=0)
 
     def _combined(self, group: Sequence[Quotients]) -> Array:
         if self.pooled is None:
