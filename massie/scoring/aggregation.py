@@ -57,7 +57,7 @@ def totals(cells: Iterable[CellTotals], levels: Levels) -> list[ScoreRow]:
         instances, samples = sum(each.instances for each in mine), sum(each.samples for each in mine)
         cells_of_group = tuple(each.cell for each in mine)
         if cells_of_group not in of_cells:
-            of_cells[cells_of_group] = _intervals(names, group.scores())
+            of_cells[cells_of_group] = _intervals(names, group.scores)
         scores = of_cells[cells_of_group]
         rows.append(ScoreRow(group.level, group.task, group.key, instances, samples, scores, _diagnostics(mine)))
     return rows

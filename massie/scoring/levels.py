@@ -49,8 +49,12 @@ class Group:
     cells: Sequence[Quotients]
     combine: Callable[[Sequence[Quotients]], Array]
 
+    @property
     def scores(self) -> Array:
-        """The combined scores, 0 to 100: shape (scores, 1 + replicates). Equal cells have equal ones at any level."""
+        """The combined scores, 0 to 100: shape (scores, 1 + replicates); made anew each time.
+
+        Equal cells have equal scores, at whatever level.
+        """
         return self.combine(self.cells)
 
 
