@@ -66,7 +66,7 @@ class Aggregation(Content):
     @field_validator("score")
     @classmethod
     def _is_a_score(cls, value: str) -> str:
-        scores = [card.name for card in metric_cards().values() if card.kind == "score"]
+        scores = [card.name for card in metric_cards().values() if card.kind == "score" and not card.on_request]
         if value not in scores:
             raise ValueError(f"no such score; there are {', '.join(scores)}")
         return value

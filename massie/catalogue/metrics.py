@@ -15,7 +15,8 @@ class MetricCard(Content):
     """What a score means.
 
     ``range`` is its lowest and highest value, ``direction`` which way is better. A ``score`` stands in results with an
-    interval; a ``diagnostic`` is a rate made of a result's counts, without one.
+    interval; a ``diagnostic`` is a rate made of a result's counts, without one. A score ``on_request`` stands only in
+    results that were made with it (``massie score --text-overlap``).
     """
 
     name: str
@@ -24,6 +25,7 @@ class MetricCard(Content):
     range: tuple[float, float]
     direction: Literal["higher", "lower", "neutral"]
     ranked: bool
+    on_request: bool = False
     summary: str
     formula: str
     source: str

@@ -149,6 +149,7 @@ def test_a_definition_of_the_users_own_is_read(tmp_path: Path):
         (WHOLE.replace("[rivers]", "null") + "languages: {lakes: [deu]}\n", "unknown dataset 'lakes'"),
         (WHOLE + "aggregation: {score: lf2}\n", r"aggregation\.score: no such score; there are lf1, f1"),
         (WHOLE + "aggregation: {score: invalid_rate}\n", r"aggregation\.score: no such score"),
+        (WHOLE + "aggregation: {score: sacrebleu}\n", r"aggregation\.score: no such score"),
         (WHOLE + "aggregation: {over: samples}\n", r"aggregation\.over"),
         (WHOLE + "aggregation: {as_one: {A: [rivers]}}\n", "aggregation: .* needs over: datasets"),
         (
