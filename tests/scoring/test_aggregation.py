@@ -255,9 +255,12 @@ def test_one_seed_gives_one_table_and_another_seed_other_intervals() -> None:
     assert low[0] != low[1]
 
 
-def test_the_order_of_samples_does_not_matter() -> None:
+def test_the_order_of_samples_and_cells_does_not_matter() -> None:
     samples = random_cell(1) + random_cell(2, language="deu") + random_cell(3, task=Task.EE)
     assert table(Random(0).sample(samples, len(samples))) == table(samples)
+    cells = [cell_totals(cell, 100) for cell in cell_scores(samples)]
+    levels = Levels(family=FAMILIES.__getitem__, script=SCRIPTS.__getitem__)
+    assert totals(cells[::-1], levels) == totals(cells, levels)
 
 
 def test_the_order_of_samples_does_not_matter_where_sums_round_differently() -> None:

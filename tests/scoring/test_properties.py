@@ -19,7 +19,8 @@ from massie.types import SPAN_KEYS, Task, record_fault
 
 TASKS = list(Task)
 SCORES = ("lf1", "f1", "matched_lf1", "lf1_by_schema")
-COUNTS = ("tp", "predicted", "gold", "invalid", "malformed", "off_schema", "hallucinated")
+ERROR_KINDS = ("boundary", "type", "both", "spurious", "missed")
+COUNTS = ("tp", "predicted", "gold", "invalid", "malformed", "off_schema", "hallucinated", *ERROR_KINDS)
 
 # Where texts go wrong: combining marks and their compositions, letters that case folding changes in length or leaves
 # uncomposed, right-to-left and joined scripts, conjoining jamo, emoji sequences, every kind of space, and separators
