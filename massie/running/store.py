@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -132,7 +133,8 @@ class Store:
 
     def find(self, sample_ids: Sequence[str]) -> dict[str, Prediction]:
         """The predictions of these samples, failed ones too, as far as there are any."""
-        rows = self._rows(_FIND, json.dumps(sample_ids))
+        with self._damage_told():
+            rows = self._connection.execute(_FIND, (json.dumps(sample_ids),)).fetchall()
         return {row[0]: _prediction(row) for row in rows}
 
     def number_answered(self) -> int:
@@ -146,8 +148,13 @@ class Store:
         return Usage(*sums)
 
     def _rows(self, query: str, *parameters: str) -> Iterator[tuple[Any, ...]]:
-        try:
+        with self._damage_told():
             yield from self._connection.execute(query, parameters)
+
+    @contextmanager
+    def _damage_told(self) -> Generator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
             raise RunError(f"{self._path}: is damaged: {error}; name another run with --name") from error
 
@@ -156,7 +163,7 @@ def _prediction(row: tuple[Any, ...]) -> Prediction:
     """The prediction of a row of ``_COLUMNS``."""
     sample_id, records, output, finish_reason, input_tokens, output_tokens, seconds, error = row
     parts = (input_tokens, output_tokens, seconds)
-    usage = Usage(*parts) if any(part is not None for part in parts) else None
+    usage = None if parts == (None, None, None) else Usage(*parts)
     return Prediction(sample_id, None if records is None else json.loads(records), output, finish_reason, usage, error)
 
 
