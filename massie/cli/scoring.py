@@ -27,7 +27,7 @@ from massie.cli.runs import (
 )
 from massie.results import RESULT, Result, read_result
 from massie.running import STORE, Settings, Store, lock_run, open_run, read_settings, slug
-from massie.types import IncompleteRunError, Prediction, PredictionsError, RunError, SystemCard
+from massie.types import IncompleteRunError, PredictionsError, RunError, SystemCard
 
 
 @click.command()
@@ -92,13 +92,14 @@ def score(
     else:
         whole = open_benchmark(benchmark, data, folders)
         part = whole.select(tasks=tasks, languages=languages, datasets=datasets, split=split)
-        predictions = _checked(run_or_file, part, partial)
+        _check(run_or_file, part, partial)
         settings = _settings_of_file(run_or_file, name, part, data)
         folder = runs / slug(settings.system.name) / folder_name(part)
         with lock_run(folder):
             open_run(folder, settings)
             with Store(folder / STORE) as store:
-                store.add_all(predictions)
+                answers = (prediction for _, prediction in read_predictions(run_or_file))
+                store.add_all(prediction for prediction in answers if prediction.error is None)
             finish(folder, settings, part, command_line(), ending)
 
 
@@ -131,29 +132,29 @@ def _settings_of_file(path: Path, name: str | None, benchmark: Benchmark, data: 
     )
 
 
-def _checked(path: Path, benchmark: Benchmark, partial: bool) -> list[Prediction]:
-    """The predictions of a file, every line checked before anything is written."""
-    open_ids = {sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell)}
-    total = len(open_ids)
-    lines: dict[str, int] = {}
-    predictions: list[Prediction] = []
+def _check(path: Path, benchmark: Benchmark, partial: bool) -> None:
+    """Hold every line of a predictions file against the benchmark, before anything is written."""
+    unanswered = {sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell)}
+    total, failed = len(unanswered), 0
     for number, prediction in read_predictions(path):
-        key = prediction.sample_id
-        if key in lines:
-            raise PredictionsError(
-                f"{path}:{number}: sample {key!r} is answered twice, first in line {lines[key]}; keep one"
-            )
-        if key not in open_ids:
-            raise PredictionsError(
-                f"{path}:{number}: sample {key!r} is not one of the {total} {benchmark.split} samples of "
-                f"{benchmark.id} (build {benchmark.digest[:12]}); is the file for another benchmark, build or split?"
-            )
-        lines[key] = number
-        if prediction.error is None:
-            predictions.append(prediction)
-    if len(predictions) < total and not partial:
+        if prediction.sample_id not in unanswered:
+            raise _unexpected(path, number, prediction.sample_id, benchmark, total)
+        unanswered.remove(prediction.sample_id)
+        failed += prediction.error is not None
+    missing = len(unanswered) + failed
+    if missing and not partial:
         raise IncompleteRunError(
-            f"{path}: answers {len(predictions)} of {total} samples; answer the others, or add --partial for scores "
+            f"{path}: answers {total - missing} of {total} samples; answer the others, or add --partial for scores "
             "that never rank"
         )
-    return predictions
+
+
+def _unexpected(path: Path, number: int, key: str, benchmark: Benchmark, total: int) -> PredictionsError:
+    """What is wrong with a line whose sample is answered already, or is none."""
+    first = next(line for line, prediction in read_predictions(path) if prediction.sample_id == key)
+    if first < number:
+        return PredictionsError(f"{path}:{number}: sample {key!r} is answered twice, first in line {first}; keep one")
+    return PredictionsError(
+        f"{path}:{number}: sample {key!r} is not one of the {total} {benchmark.split} samples of "
+        f"{benchmark.id} (build {benchmark.digest[:12]}); is the file for another benchmark, build or split?"
+    )
