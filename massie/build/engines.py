@@ -82,8 +82,26 @@ def _no_main_module() -> Generator[None]:
         sys.modules["__main__"] = main
 
 
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+@contextmanager
+def _one_thread_each() -> Generator[None]:
+    """Have workers that start now make NumPy's products in one thread each, where the user does not say otherwise.
+
+    By default each takes as many threads as there are cores, which get in one another's way: up to four times as long.
+    """
+    unset = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, "1"))
+    try:
+        yield
+    finally:
+        for name in unset:
+            del os.environ[name]
+
+
 def _on_pool(pool: ProcessPoolExecutor, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
-    with _no_main_module():
+    with _no_main_module(), _one_thread_each():
         done = as_completed([pool.submit(function, job) for job in jobs])  # who keeps the futures keeps all results
     try:
         for future in done:
