@@ -35,8 +35,11 @@ bench: setup ## the benchmarks, whose figures the README quotes
 bench-scale: setup ## builds of 1, 4 and 17 million samples: time, memory (some minutes, 3 GB of disk)
 	$(BIN)/python -m tests.benchmarks.scale
 
-bench-scoring: setup ## scoring runs of 0.1 to 3.15 million samples: time, memory (some minutes, 4 GB of disk)
+bench-scoring: setup ## scores, replicates and comparisons, beside their peers (some ten minutes, 2 GB of disk)
 	$(BIN)/python -m tests.benchmarks.scoring
+	$(BIN)/python -m tests.benchmarks.peers
+	$(BIN)/python -m tests.benchmarks.replicates
+	$(BIN)/python -m tests.benchmarks.comparing
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --output-file requirements.lock --custom-compile-command "make lock" --no-annotate

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
+import webbrowser
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
 import click
 
@@ -44,10 +49,22 @@ def leaderboard(folders: tuple[Path, ...], port: int, address: str, opens: bool)
         )
     board = content_folder("leaderboard")
     command = [sys.executable, "-m", "streamlit", "run", str(board / "app.py")]
-    command += ["--server.port", str(port), "--server.address", address, "--server.headless", str(not opens).lower()]
+    # Headless, and the browser opened from here: else Streamlit asks for an email address and shows its own offers.
+    command += ["--server.port", str(port), "--server.address", address, "--server.headless", "true"]
+    if opens:
+        Thread(target=_open_when_served, args=(address, port), daemon=True).start()
     environment = os.environ | {"MASSIE_RUNS": os.pathsep.join(map(str, chosen))}
     # Streamlit reads its settings (look, privacy) from the working folder.
     sys.exit(subprocess.run(command, cwd=board, env=environment, check=False).returncode)  # noqa: S603
+
+
+def _open_when_served(address: str, port: int) -> None:
+    """Open a browser once something listens; give up after half a minute."""
+    for _ in range(150):
+        time.sleep(0.2)
+        with suppress(OSError), socket.create_connection((address, port), timeout=1):
+            webbrowser.open(f"http://{address}:{port}")
+            return
 
 
 def _default_folders() -> list[Path]:
