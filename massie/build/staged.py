@@ -17,7 +17,6 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from massie.build.instances import canonical
 from massie.build.tables import INSTANCES, instances_table, lists
 from massie.types import Instance, Schema
+from massie.types.text import nfc
 
 _SIFTED = [
     ("labels", pa.list_(pa.int16())),
@@ -173,7 +173,7 @@ def _place(record: dict[str, Any]) -> Any:
 
 def folded(text: str) -> str:
     """A text after NFC and white-space folding: what texts of the whole catalogue are compared by."""
-    return " ".join((text if text.isascii() else normalize("NFC", text)).split())
+    return " ".join((text if text.isascii() else nfc(text)).split())
 
 
 def text_keys(texts: Iterable[str]) -> NDArray[np.uint64]:

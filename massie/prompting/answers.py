@@ -2,6 +2,8 @@
 
 No repair: an output that needs repairing is an invalid structure. Whether a repairer would have saved it is noted as a
 diagnostic.
+
+Outputs are whatever a model wrote: time and memory are bounded by a multiple of the output's length, whatever it holds.
 """
 
 from __future__ import annotations
@@ -9,19 +11,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import Any, NoReturn
 
 from json_repair import repair_json
 
 from massie.types import FLAT_TASKS, SPAN_KEYS, Answer, Prediction, Task
 
+DEEPEST = 100
+"""Levels of brackets that an answer may have; the canonical shapes need four at most.
+
+JSON lets a reader set this limit (RFC 8259, section 9). Without one, what is an answer would depend on the Python
+version (from 3.11 to 3.13 its parser gives up at 1,000 to 10,000 levels) and on how deep in calls the parser stands.
+"""
+
 _CLOSING_TAG = re.compile(r"</(?:think|thinking|reasoning|reflection|thought)>", re.IGNORECASE)
 _OPENING_TAG = re.compile(r"<(?:think|thinking|reasoning|reflection|thought)>", re.IGNORECASE)
-_OPENING_FENCE = re.compile(r"^[^`]*```[^`]*$")
-_CLOSING_FENCE = re.compile(r"^\s*```\s*$")
+_TOKENS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+_NO_BRACKETS = re.compile(r'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z|\\))++', re.DOTALL)
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
-# Longer answer texts are not shown to the repairer: its time grows with the square of the text (a second or two for
-# this many characters at worst, the better part of a minute for five times as many).
+# Longer answer texts are not shown to the repairer: its time grows with the square of the text (four seconds for the
+# worst known text of this length, sixteen for twice as much).
 _REPAIR_UP_TO = 4_000
 
 # How the repairer fails on texts that it was not made for.
@@ -37,10 +48,13 @@ def answer_of(prediction: Prediction, task: Task, marker: str | None = None) -> 
 
 def parse_answer(output: str, task: Task, marker: str | None = None, *, truncated: bool = False) -> Answer:
     """The answer in an output text; ``marker`` is the prompt's own answer marker, where it declares one."""
-    text = answer_text(output, marker)
-    records = None if text is None else _records(text, task)
+    place = _place(output, marker)
+    if place is None:
+        return Answer(None, truncated=truncated)
+    text, start, fenced = place
+    records = _records(text, start, fenced, task)
     if records is None:
-        return Answer(None, repairable=_repairable(text, task), truncated=truncated)
+        return Answer(None, repairable=_repairable(text, start, fenced, task), truncated=truncated)
     return Answer(records, truncated=truncated)
 
 
@@ -51,47 +65,70 @@ def answer_text(output: str, marker: str | None = None) -> str | None:
     last occurrence). Of what is left: the content of the last fenced code block, else the text from the first bracket
     to its balanced end. Reasoning that begins before the first bracket and never ends holds no answer.
     """
+    place = _place(output, marker)
+    if place is None:
+        return None
+    text, start, fenced = place
+    return text if fenced else _balanced(text, start, len(text))
+
+
+def _place(output: str, marker: str | None) -> tuple[str, int, bool] | None:
+    """A text, where in it the answer starts, and whether all of it is the content of a fenced block."""
     if marker is not None:
         _, found, output = output.rpartition(marker)
         if not found:
             return None
-    output = _CLOSING_TAG.split(output)[-1]
-    if _OPENING_TAG.search(output.partition("[")[0].partition("{")[0]):
+    output = _without_reasoning(output)
+    bracket = output.find("[")
+    brace = output.find("{", 0, bracket) if bracket >= 0 else output.find("{")
+    start = brace if brace >= 0 else bracket
+    head = start if start >= 0 else len(output)
+    # The plain searches are far quicker than the expressions, which few outputs need.
+    if output.find("<", 0, head) >= 0 and _OPENING_TAG.search(output, 0, head):
         return None
     block = _last_block(output)
-    return block if block is not None else _balanced(output)
+    if block is not None:
+        return block, 0, True
+    return (output, start, False) if start >= 0 else None
+
+
+def _without_reasoning(output: str) -> str:
+    """What follows the last closing reasoning tag."""
+    place = output.rfind("</")
+    while place >= 0:
+        if tag := _CLOSING_TAG.match(output, place):
+            return output[tag.end() :]
+        place = output.rfind("</", 0, place)
+    return output
 
 
 def _last_block(text: str) -> str | None:
     """The content of the last fenced code block, or None.
 
-    A fence opens at the end of a line (words may stand before it) and closes on a line of its own.
+    A fence opens at the end of a line (words may stand before it) and closes on a line of its own. Lines end at line
+    feeds only: U+2028 and the like may stand within a JSON string, where a line feed may not.
     """
-    if "```" not in text:
-        return None
-    block: str | None = None
-    opened: list[str] | None = None
-    # Not splitlines(): U+2028 and the like may stand within a JSON string, where a line feed may not.
-    for line in text.split("\n"):
-        if opened is None:
-            if _OPENING_FENCE.match(line):
-                opened = []
-        elif _CLOSING_FENCE.match(line):
-            block, opened = "\n".join(opened).strip(), None
-        else:
-            opened.append(line)
-    return block
+    fence = text.find("```")
+    opened = -1  # where the content of the block starts that is open
+    content: tuple[int, int] | None = None
+    while fence >= 0:
+        line, end = text.rfind("\n", 0, fence) + 1, text.find("\n", fence)
+        if end < 0:
+            end = len(text)
+        if opened < 0:
+            if text.count("`", line, end) == 3:
+                opened = end + 1
+        elif text[line:end].strip() == "```":
+            content, opened = (opened, line), -1
+        fence = text.find("```", end)
+    return text[slice(*content)].strip() if content else None
 
 
-def _balanced(text: str) -> str | None:
-    """From the first ``[`` or ``{`` to where the brackets are balanced (to the end where they never are)."""
-    start = min((place for place in (text.find("["), text.find("{")) if place >= 0), default=-1)
-    if start < 0:
-        return None
-    depth, in_string, place = 0, False, start
-    for match in _TOKENS.finditer(text, start):
+def _balanced(text: str, start: int, end: int) -> str:
+    """From the bracket at ``start`` to where the brackets are balanced (to ``end`` where they are not before)."""
+    depth, in_string = 0, False
+    for match in _TOKENS.finditer(text, start, end):
         found = match[0]
-        place = match.end()
         if in_string:
             in_string = found != '"'
         elif found == '"':
@@ -101,28 +138,40 @@ def _balanced(text: str) -> str | None:
         elif found in "]}":
             depth -= 1
             if depth == 0:
-                return text[start:place]
-    return text[start:]
+                return text[start : match.end()]
+    return text[start:end]
 
 
-_TOKENS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+def _is_too_deep(text: str, start: int) -> bool:
+    """Whether the brackets from ``start`` to their balanced end are nested in more than ``DEEPEST`` levels."""
+    if len(text) - start <= DEEPEST or text.count("[", start) + text.count("{", start) <= DEEPEST:
+        return False
+    brackets = _NO_BRACKETS.sub("", text[start:])
+    return any(depth > DEEPEST for depth in takewhile(bool, accumulate(map(_STEPS.__getitem__, brackets))))
 
 
-def _records(text: str, task: Task) -> Sequence[Any] | None:
-    """The records of an answer text, or None where it is an invalid structure.
+def _records(text: str, start: int, fenced: bool, task: Task) -> Sequence[Any] | None:
+    """The records of the JSON value at ``start``, or None for an invalid structure.
 
-    Whole numbers are read as floats: no score looks at them, and Python refuses integers of more than 4,300 digits,
-    which are JSON all the same.
+    A value that starts with a bracket and parses ends exactly where its brackets are balanced, and what follows does
+    not count; a fenced block must hold nothing else.
     """
-    try:
-        value = json.loads(text, parse_int=float, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+    if _is_too_deep(text, start):
         return None
-    return _shaped(value, task)
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except ValueError:
+        return None
+    return None if fenced and end < len(text) else _shaped(value, task)
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+# Whole numbers are read as floats: no score looks at them, and Python refuses integers of more than 4,300 digits, which
+# are JSON all the same.
+_DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
 
 
 def _shaped(value: Any, task: Task) -> Sequence[Any] | None:
@@ -141,9 +190,11 @@ def _shaped(value: Any, task: Task) -> Sequence[Any] | None:
     return None
 
 
-def _repairable(text: str | None, task: Task) -> bool:
+def _repairable(text: str, start: int, fenced: bool, task: Task) -> bool:
     """Whether a JSON repairer would have made an answer of the text: a list with at least one object."""
-    if not text or len(text) > _REPAIR_UP_TO:
+    if not fenced:
+        text = _balanced(text, start, start + _REPAIR_UP_TO + 1)
+    if len(text) > _REPAIR_UP_TO or not ("{" in text or ":" in text) or _is_too_deep(text, 0):
         return False
     try:
         value: Any = repair_json(text, return_objects=True)

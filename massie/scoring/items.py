@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
-from unicodedata import is_normalized, normalize
 
 from massie.types import FLAT_TASKS, SPAN_KEYS, Record, Relation, Schema, Span, Task
+from massie.types.text import nfc
 
 # Unicode's White_Space, which str.split() exceeds by U+001C to U+001F.
 _WHITE_SPACE = re.compile(r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -24,8 +24,8 @@ Item = tuple[Direction, str] | tuple[Direction, str, str]
 
 def normalise(text: str) -> str:
     """Unicode NFC, runs of white space collapsed to one space, trimmed; case is kept."""
-    if not text.isascii() and not is_normalized("NFC", text):
-        text = normalize("NFC", text)
+    if not text.isascii():
+        text = nfc(text)
     if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
         return text  # the only printable white space is the space itself
     if _INFORMATION_SEPARATORS.search(text):
@@ -39,11 +39,11 @@ def normalise_label(label: str) -> str:
 
 
 def _folded(label: str) -> str:
-    return normalize("NFC", normalise(label).casefold())
+    return nfc(normalise(label).casefold())
 
 
-# Labels come again and again; a hostile answer's endless ones are not kept.
-_LONGEST_LABEL = 200
+# Labels come again and again; a hostile answer's endless ones are not kept (all that can be: some 70 MiB).
+_LONGEST_LABEL = 100
 _known_label = lru_cache(maxsize=65536)(_folded)
 
 

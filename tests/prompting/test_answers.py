@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import sys
 import time
+import tracemalloc
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -58,6 +61,8 @@ def test_reasoning_after_the_answer_is_passed_over() -> None:
 
 def test_another_tag_is_no_reasoning() -> None:
     assert answer_text("<answer>[1]</answer>") == "[1]"
+    assert answer_text("<answer><think>[0]</think>[1]</answer></think") == "[1]"
+    assert answer_text("If a < b: [1] <think>") == "[1]"
 
 
 # ---- The prompt's answer marker
@@ -101,6 +106,11 @@ def test_a_fenced_block_may_have_windows_line_ends() -> None:
 
 def test_three_backticks_within_a_line_are_no_fence() -> None:
     assert answer_text(f"Use ```[1]``` here: {BURE}") == "[1]"
+
+
+@pytest.mark.parametrize("line", ["```1```", "````", "``` ` ```", "``"])
+def test_a_line_with_other_than_three_backticks_opens_no_fence(line: str) -> None:
+    assert answer_text(f"{line}\n1\n```\n[2]") == "[2]"
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085"])
@@ -257,6 +267,12 @@ LONG = {
     "closing-tags": "</think>" * 125_000,
     "digits": "[" + "9" * MEGABYTE + "]",
     "NUL": "[" + "\0" * MEGABYTE + "]",
+    "half-tags": "</" * 500_000,
+    "fenced-lists": "```\n[\n```\n" * 100_000,
+    "lines-in-a-fence": "```\n" + "ab\n" * 300_000 + "```",
+    "nested-a-hundred-times-over": "[" + ("[" * 98 + "]" * 98 + ",") * 5_000,
+    "keys": "{" + ",".join(f'"{number}":[]' for number in range(80_000)),
+    "records": "[" + '{"entity": "Bure", "entity_type": "person"},' * 20_000,
 }
 
 
@@ -267,11 +283,67 @@ def test_a_long_output_is_read_in_bounded_time(name: str) -> None:
     assert answer.records is None or name == "digits"
 
 
+def test_reading_lines_takes_no_memory_for_each() -> None:
+    output = "```\n" + "ab\n" * 300_000 + "```"
+    tracemalloc.start()
+    try:
+        parse_answer(output, Task.NER)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(output)
+
+
 @pytest.mark.parametrize("piece", ["{", "['", '["', '{"a"', "[(", '{"a: b, ', "[//", "[/*", '{"":"', "[{'a':"])
 def test_the_repairer_is_only_shown_what_it_can_read_in_bounded_time(piece: str) -> None:
     for length in (4_000, 20_000):
         with at_most(seconds=5):
             assert parse_answer((piece * length)[:length], Task.NER).records is None
+
+
+def nested(levels: int, *, objects: bool = False) -> str:
+    """A list so many levels deep; with ``objects`` every second level is one."""
+    brackets = [('{"a":', "}") if objects and level % 2 else ("[", "]") for level in range(levels)]
+    return "".join(opening for opening, _ in brackets) + "1" + "".join(closing for _, closing in reversed(brackets))
+
+
+@pytest.mark.parametrize("objects", [False, True])
+@pytest.mark.parametrize("output", ["{}", "So:\n```json\n{}\n```", '<think>"[</think>{}'])
+def test_a_hundred_levels_of_brackets_are_an_answer_and_one_more_is_an_invalid_structure(
+    objects: bool, output: str
+) -> None:
+    assert parse_answer(output.replace("{}", nested(100, objects=objects)), Task.NER).records is not None
+    assert parse_answer(output.replace("{}", nested(101, objects=objects)), Task.NER) == INVALID
+
+
+def test_levels_are_counted_not_brackets() -> None:
+    answer = f"[{'[],' * 500}{nested(99)}]"
+    assert parse_answer(answer, Task.NER).records == json.loads(answer)
+    assert parse_answer(f"[{answer}]", Task.NER) == INVALID
+
+
+@pytest.mark.parametrize("levels", [101, 900, 1_500, 10_000])
+def test_too_deep_brackets_are_invalid_also_where_a_second_equal_key_hides_them(levels: int) -> None:
+    assert parse_answer(f'{{"person": {nested(levels - 1)}, "person": ["Bure"]}}', Task.NER).records is None
+
+
+@pytest.mark.parametrize("answer", [json.dumps(["[" * 500, '"{' * 500, "\\["]), json.dumps([{}] * 500)])
+def test_brackets_within_strings_and_beside_each_other_are_no_levels(answer: str) -> None:
+    assert parse_answer(answer, Task.NER).records == json.loads(answer)
+
+
+def test_brackets_after_the_answer_are_no_levels_of_it() -> None:
+    assert parse_answer(BURE + nested(10_000), Task.NER) == Answer(RECORDS)
+
+
+def test_how_deep_in_calls_the_parser_stands_changes_nothing() -> None:
+    texts = [nested(100), nested(101)]
+
+    def from_below(calls: int) -> tuple[Answer, ...]:
+        return from_below(calls - 1) if calls else tuple(parse_answer(text, Task.NER) for text in texts)
+
+    room = sys.getrecursionlimit() - len(inspect.stack())
+    assert from_below(room - 150) == from_below(0)
 
 
 @contextmanager

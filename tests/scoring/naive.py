@@ -99,10 +99,33 @@ def balanced(text: str) -> str | None:
     return None
 
 
+DEEPEST = 100
+
+
+def levels(answer: str) -> int:
+    """In how many levels the brackets of an answer are nested, up to where they are balanced."""
+    deepest = depth = 0
+    in_string = escaped = False
+    for character in answer:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+            if depth == 0:
+                break
+    return deepest
+
+
 def parse_answer(text: str, task: str) -> list[Any] | None:
     """The records in a model's output, malformed ones included as they are; None where the structure is invalid."""
     answer = answer_text(text)
-    if answer is None:
+    if answer is None or levels(answer) > DEEPEST:
         return None
     try:
         value = json.loads(answer, parse_constant=_not_json)
