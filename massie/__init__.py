@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from massie.build import Benchmark, load_benchmark
     from massie.catalogue import Card, Catalogue
     from massie.results import Result, read_result
+    from massie.results.comparing import Comparison, compare
     from massie.results.scores import Scores, score
     from massie.scoring import lf1, micro_f1
     from massie.types import (
@@ -43,6 +44,7 @@ _PLACES = {
     "Benchmark": "massie.build",
     "Card": "massie.catalogue",
     "Catalogue": "massie.catalogue",
+    "Comparison": "massie.results.comparing",
     "Instance": "massie.types",
     "MassieError": "massie.types",
     "Prediction": "massie.types",
@@ -56,6 +58,7 @@ _PLACES = {
     "Task": "massie.types",
     "Usage": "massie.types",
     "UserError": "massie.types",
+    "compare": "massie.results.comparing",
     "lf1": "massie.scoring",
     "load_adapter": "massie.adapters",
     "load_benchmark": "massie.build",
@@ -69,6 +72,7 @@ __all__ = [
     "Benchmark",
     "Card",
     "Catalogue",
+    "Comparison",
     "Instance",
     "MassieError",
     "Prediction",
@@ -83,6 +87,7 @@ __all__ = [
     "Usage",
     "UserError",
     "__version__",
+    "compare",
     "lf1",
     "load_adapter",
     "load_benchmark",

@@ -170,9 +170,9 @@ def test_what_the_board_loads_of_massie_is_light() -> None:
 
 def test_the_public_names_of_massie() -> None:
     assert massie.__all__ == [
-        "Adapter", "Benchmark", "Card", "Catalogue", "Instance", "MassieError", "Prediction", "Result", "Role",
-        "Sample", "Schema", "Scores", "Split", "SystemCard", "Task", "Usage", "UserError", "__version__",
-        "lf1", "load_adapter", "load_benchmark", "micro_f1", "read_result", "score",
+        "Adapter", "Benchmark", "Card", "Catalogue", "Comparison", "Instance", "MassieError", "Prediction", "Result",
+        "Role", "Sample", "Schema", "Scores", "Split", "SystemCard", "Task", "Usage", "UserError", "__version__",
+        "compare", "lf1", "load_adapter", "load_benchmark", "micro_f1", "read_result", "score",
     ]  # fmt: skip
     for name in massie.__all__:
         assert getattr(massie, name) is not None

@@ -17,6 +17,7 @@ COMMANDS = {
     "check": ("massie.cli.checking:check", "Hold cards against their raw files: counts, labels, offsets."),
     "run": ("massie.cli.running:run", "Run a system on a benchmark, or continue a run, and score it."),
     "score": ("massie.cli.scoring:score", "Score a run again, or a predictions file."),
+    "compare": ("massie.cli.comparing:compare_command", "Compare runs: differences, intervals, p-values, ranks."),
     "conformance": ("massie.cli.conformance:conformance", "Hold any scorer against the conformance vectors."),
     "mine-negatives": ("massie.cli.mining:mine_negatives", "Rebuild a table of hard negatives, and show what changes."),
     "check-adapter": ("massie.cli.checking:check_adapter", "Check an adapter's contract on M-DEMO."),

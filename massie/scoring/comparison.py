@@ -6,7 +6,7 @@ Everything is read off paired bootstrap replicates (``paired``): ``scores`` has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isnan
@@ -45,7 +45,7 @@ class Difference:
 
     def turned(self) -> Difference:
         """The difference the other way round."""
-        return Difference(-self.value, -self.high, -self.low, self.p, self.adjusted)
+        return Difference(0.0 - self.value, 0.0 - self.high, 0.0 - self.low, self.p, self.adjusted)  # no -0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +104,13 @@ def ranked_row(level: str, task: Task | None, key: str, scores: Array) -> Ranked
     return RankedRow(row.level, row.task, row.key, row.scores, differences, standings(scores, row))
 
 
-def detail_rows(level: str, keys: Sequence[str], scores: Sequence[Array]) -> list[ComparedRow]:
-    """The rows of a level, ``scores`` for each key; Holm's correction is, for each pair, over all keys."""
-    by_key = [differences_of(of_key) for of_key in scores]
-    by_pair = [_corrected(of_pair) for of_pair in zip(*by_key, strict=True)]
-    corrected = zip(*by_pair, strict=True)
-    return [
-        compared_row(level, None, key, of_key, differences)
-        for key, of_key, differences in zip(keys, scores, corrected, strict=True)
-    ]
+def detail_rows(
+    level: str, scores: Mapping[str, Array], differences: Sequence[Sequence[Difference | None]]
+) -> list[ComparedRow]:
+    """The rows of a level's keys, ``differences_of`` each given; Holm's correction is, for each pair, over all keys."""
+    by_pair = [_corrected(of_pair) for of_pair in zip(*differences, strict=True)]
+    by_key = zip(scores.items(), zip(*by_pair, strict=True), strict=True)
+    return [compared_row(level, None, key, of_key, corrected) for (key, of_key), corrected in by_key]
 
 
 def compared_row(
@@ -154,7 +152,7 @@ def p_values(drawn: Array) -> Array:
     """Two-sided p of differences from their replicates, a row for each: twice the share beyond 0, at most 1.
 
     One is added to the replicates beyond 0 and to all (Davison and Hinkley 1997, section 4.2), so that p is never 0,
-    and below 0.05 just where the 95% interval of ``Difference`` leaves out 0. Systems that are equal have p = 1.
+    and at most 0.05 just where the 95% interval of ``Difference`` leaves out 0. Systems that are equal have p = 1.
     """
     beyond = np.minimum((drawn <= 0).sum(axis=1), (drawn >= 0).sum(axis=1))
     return np.minimum(1.0, 2.0 * (1 + beyond) / (1 + drawn.shape[1]))
