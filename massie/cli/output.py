@@ -41,7 +41,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, rig
     terminal = console()
     with terminal.capture() as captured:
         terminal.print(table)
-    click.echo(captured.get(), nl=False)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def bar(share: float, width: int = 10) -> str:

@@ -10,6 +10,7 @@ cell; what does not agree raises ResultError, which names the file.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,15 +41,11 @@ _TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class ScoredRun:
-    """A run that was scored: its folder and its result."""
+    """A run that was scored: what its system is called here, its folder and its result."""
 
+    name: str
     folder: Path
     result: Result
-
-    @property
-    def name(self) -> str:
-        """What its system is called."""
-        return self.result.system.name
 
     @property
     def table(self) -> Path:
@@ -60,20 +57,36 @@ class ScoredRun:
 
 
 def read_runs(folders: Sequence[Path]) -> list[ScoredRun]:
-    """The runs in folders: two or more, of one build and split, each of another system."""
+    """The runs in folders: two or more, of one build and split.
+
+    A system that comes twice (with another prompt, say) is told apart by where its run lies.
+    """
     if len(folders) < 2:
         raise ResultError("a comparison needs the folders of two runs or more")
-    runs = [ScoredRun(folder, _read_result(folder)) for folder in folders]
-    folder_of: dict[str, Path] = {}
-    for run in runs:
-        if run.name in folder_of:
-            raise ResultError(
-                f"{folder_of[run.name]} and {run.folder} are both of the system {run.name!r}; a comparison is between "
-                "systems: leave one out, or run it under another --name"
-            )
-        folder_of[run.name] = run.folder
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ResultError("a folder is named twice; a comparison is between different runs")
+    results = [_read_result(folder) for folder in folders]
+    names = _told_apart(
+        [result.system.name for result in results],
+        [
+            f"{result.system.name} [{folder.resolve().parent.name}]"
+            for folder, result in zip(folders, results, strict=True)
+        ],
+        [f"{result.system.name} [{folder}]" for folder, result in zip(folders, results, strict=True)],
+    )
+    runs = list(map(ScoredRun, names, folders, results))
+    for run in runs[1:]:
         _check_same_samples(runs[0], run)
     return runs
+
+
+def _told_apart(*namings: Sequence[str]) -> list[str]:
+    """For each thing the first of its names that no other has in the same place; the last where there is none."""
+    once = [{name for name, times in Counter(names).items() if times == 1} for names in namings]
+    return [
+        next((name for name, unique in zip(names, once, strict=True) if name in unique), names[-1])
+        for names in zip(*namings, strict=True)
+    ]
 
 
 def _read_result(folder: Path) -> Result:

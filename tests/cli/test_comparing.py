@@ -180,7 +180,7 @@ def test_a_note_says_where_the_replicates_are_too_few_for_anything_to_be_signifi
     ("arguments", "message"),
     [
         ((LEXICON,), "a comparison needs the folders of two runs or more"),
-        ((LEXICON, LEXICON), "are both of the system 'lexicon'"),
+        ((LEXICON, LEXICON), "a folder is named twice; a comparison is between different runs"),
         ((LEXICON, "nowhere"), "nowhere: there is no such folder of a run"),
         ((LEXICON, "."), ".: has no result.json; make it with: massie score ."),
         ((LEXICON, EMPTY, "--score", "lf2"), "unknown score 'lf2'; did you mean 'lf1'"),

@@ -26,6 +26,7 @@ from massie.results.making import finish_run
 from massie.results.samples import SCORES_TABLE
 from massie.running import Settings
 from massie.scoring import SCORES
+from massie.scoring.comparison import Difference
 from massie.types import Prediction, ResultError, SystemCard, Task, UnknownNameError, UserError, record_as_json
 
 PUBLISHED = Path(__file__).parents[2] / "runs"
@@ -269,9 +270,19 @@ def test_one_run_is_no_comparison() -> None:
         quickly(LEXICON)
 
 
-def test_a_system_is_not_compared_with_itself() -> None:
-    with pytest.raises(ResultError, match="are both of the system 'lexicon'"):
-        quickly(LEXICON, EMPTY, LEXICON)
+def test_a_run_is_not_compared_with_itself() -> None:
+    with pytest.raises(ResultError, match="a folder is named twice"):
+        quickly(LEXICON, EMPTY, LEXICON.parent / ".." / "lexicon" / LEXICON.name)
+
+
+def test_runs_of_one_system_are_told_apart_by_where_they_lie(tmp_path: Path) -> None:
+    others = [tmp_path / "few-shot" / "m-demo", tmp_path / "a" / "same" / "m-demo", tmp_path / "b" / "same" / "m-demo"]
+    for other in others:
+        shutil.copytree(LEXICON, other)
+    compared = quickly(LEXICON, EMPTY, *others)
+    names = ["lexicon [lexicon]", "empty", "lexicon [few-shot]", f"lexicon [{others[1]}]", f"lexicon [{others[2]}]"]
+    assert [system.name for system in compared.systems] == names
+    assert compared.row().between(0, 2) == Difference(0.0, 0.0, 0.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("missing", [RESULT, SCORES_TABLE])
