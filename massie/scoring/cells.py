@@ -187,5 +187,8 @@ def quotients_of(totals: CellTotals) -> Quotients:
 
 def weighted_sum(sums: Array, weights: Mapping[str, int]) -> Array:
     """A number for each row of sums: some of ``SUMMED``, each so many times."""
+    if len(weights) == 1:
+        ((name, times),) = weights.items()
+        return sums[:, SUMMED.index(name)] * times
     names = list(weights)
     return sums[:, [SUMMED.index(name) for name in names]] @ np.array([weights[name] for name in names], np.float64)

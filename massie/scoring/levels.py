@@ -129,8 +129,9 @@ def _by(key_of: Callable[[Cell], Key], cells: Sequence[Quotients]) -> dict[Key, 
 
 
 def quotient(numerators: Array, denominators: Array) -> Array:
-    """100 x numerator / denominator; undefined (NaN) where the denominator is 0."""
-    return np.divide(100.0 * numerators, denominators, out=np.full(numerators.shape, np.nan), where=denominators > 0)
+    """100 x numerator / denominator; undefined (NaN) where the denominator is 0, and with it the numerator."""
+    with np.errstate(invalid="ignore"):
+        return 100.0 * numerators / denominators
 
 
 def _pooled(pool: Sequence[Quotients]) -> Array:
@@ -143,9 +144,12 @@ def _mean(scores: Sequence[Array], weights: Sequence[int]) -> Array:
     """The weighted means; what is undefined carries no weight, and where all is, so is the mean."""
     if len(scores) == 1:
         return scores[0]
-    total, weight = np.zeros(scores[0].shape), np.zeros(scores[0].shape)
+    total, missing = np.zeros(scores[0].shape), np.zeros(scores[0].shape)
     for values, each in zip(scores, weights, strict=True):
-        defined = ~np.isnan(values)
-        total += np.where(defined, values, 0.0) * each
-        weight += defined * each
-    return np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+        if np.isnan(values.sum()):
+            undefined = np.isnan(values)
+            missing += undefined * each
+            values = np.where(undefined, 0.0, values)
+        total += values * each
+    with np.errstate(invalid="ignore"):
+        return total / (sum(weights) - missing)
