@@ -65,12 +65,15 @@ class _Numbers:
         self._generator = np.random.PCG64(int.from_bytes(digest[:16], "big"))
         self._left = np.empty(0, dtype="<u4")
 
-    def take(self, number: int) -> NDArray[np.uint32]:
-        """The next so many."""
-        words = np.asarray(self._generator.random_raw((number - len(self._left) + 1) // 2), dtype="<u8")
-        numbers = np.concatenate([self._left, words.view("<u4")])
-        self._left = numbers[number:]
-        return numbers[:number]
+    def take(self, number: int) -> NDArray[np.uint64]:
+        """The next so many, in an array of the caller's own."""
+        left = min(number, len(self._left))
+        words = np.asarray(self._generator.random_raw((number - left + 1) // 2), dtype="<u8")
+        halves = words.view("<u4")
+        numbers = np.empty(number, dtype=np.uint64)
+        numbers[:left], numbers[left:] = self._left[:left], halves[: number - left]
+        self._left = halves[number - left :] if number else self._left
+        return numbers
 
 
 def _binomial(uniform: Array, total: int, chosen: int) -> Integers:
@@ -93,7 +96,7 @@ def _weights(numbers: _Numbers, drawn: Integers, instances: int) -> Array:
     """How often each replicate draws each instance: ``drawn`` draws a replicate; shape (replicates, instances)."""
     # Of all 2**32 numbers each instance gets as many as any other, or one more. In whole numbers: a quarter of the time
     # that doubles take.
-    places = numbers.take(int(drawn.sum())).astype(np.uint64)
+    places = numbers.take(int(drawn.sum()))
     places *= np.uint64(instances)
     places >>= np.uint64(32)
     of = places.view(np.int64)

@@ -11,10 +11,12 @@ from math import comb, isnan
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from massie.scoring import REPLICATES, SEED
-from massie.scoring.bootstrap import intervals, replicate_sums
+from massie.scoring.bootstrap import _Numbers, intervals, replicate_sums  # pyright: ignore[reportPrivateUsage]
 
 Array = NDArray[np.float64]
 Row = tuple[float, ...]
@@ -64,6 +66,13 @@ def test_the_draws_are_those_of_the_documented_algorithm(rows: list[Row]) -> Non
 def test_the_stream_of_a_cell_is_the_same_for_ever() -> None:
     # The first draws of NumPy's PCG64 for this key: should they change, every published interval would.
     assert list(islice(halves(KEY, SEED), 4)) == [575346447, 2064232605, 1023600720, 752774915]
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_no_number_is_lost_or_drawn_twice_however_many_are_taken_at_once(taken: list[int]) -> None:
+    numbers = _Numbers(SEED, KEY)
+    drawn = [number for times in taken for number in numbers.take(times).tolist()]
+    assert drawn == list(islice(halves(KEY, SEED), sum(taken)))
 
 
 def slow_replicate_sums(rows: list[Row], key: str, replicates: int, seed: int) -> list[Row]:
