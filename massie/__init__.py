@@ -100,7 +100,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'massie' has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    value = globals()[name] = getattr(import_module(_PLACES[name]), name)  # from now on it is found at once
+    return value
 
 
 def __dir__() -> list[str]:

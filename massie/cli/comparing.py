@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,7 +9,7 @@ import click
 from massie.catalogue import Catalogue
 from massie.cli.compared import print_comparison
 from massie.cli.datasets import TASKS_OPTION
-from massie.cli.output import Advance, print_json, progress
+from massie.cli.output import print_json, progress, when_long
 from massie.cli.runs import WORKERS_OPTION
 from massie.results.comparing import DETAIL_LEVELS, FEWEST_REPLICATES, REPLICATES, compare
 from massie.scoring.bootstrap import SEED
@@ -83,20 +81,9 @@ def compare_command(
             seed=seed,
             workers=workers,
             catalogue=Catalogue.default(folders),
-            report=_when_long(advance),
+            report=when_long(advance),
         )
     if as_json:
         print_json(compared.plain())
     else:
         print_comparison(compared, levels, whole=whole)
-
-
-def _when_long(advance: Advance) -> Callable[[int, int, str], None]:
-    """Reports once a second has passed; what is quicker needs no progress."""
-    started = time.monotonic()
-
-    def report(done: int, total: int, words: str) -> None:
-        if time.monotonic() - started > 1:
-            advance(done, total, words)
-
-    return report

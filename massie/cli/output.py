@@ -61,6 +61,17 @@ def progress(title: str, *, quiet: bool = False, unit: str = "") -> Generator[Ad
         yield _lines(title, unit)
 
 
+def when_long(advance: Advance) -> Advance:
+    """Tells of progress only once a second has passed: what is quicker needs none."""
+    started = time.monotonic()
+
+    def told(done: int, total: int, words: str) -> None:
+        if time.monotonic() - started > 1:
+            advance(done, total, words)
+
+    return told
+
+
 def _bar(title: str) -> Generator[Advance]:
     columns = (
         SpinnerColumn(),

@@ -16,7 +16,7 @@ import click
 
 from massie.build import Benchmark, load_benchmark
 from massie.catalogue import Catalogue, metric_cards
-from massie.cli.output import print_json, print_table, progress, warn
+from massie.cli.output import print_json, print_table, progress, warn, when_long
 from massie.results import RESULT, Result
 from massie.results.making import finish_run, has_complete_result, without_places
 from massie.running import Settings
@@ -110,6 +110,7 @@ def finish(
             )
             sys.exit(1)
     with progress("scoring", quiet=ending.as_json, unit="samples") as advance:
+        told = when_long(advance)
         result = finish_run(
             folder,
             settings,
@@ -118,7 +119,7 @@ def finish(
             partial=ending.partial,
             text_overlap=ending.text_overlap,
             workers=ending.workers,
-            report=lambda done, total, cell: advance(done, total, cell if done < total else ""),
+            report=lambda done, total, cell: told(done, total, cell if done < total else ""),
         )
     if ending.as_json:
         print_json(result.model_dump(mode="json"))

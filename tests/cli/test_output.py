@@ -10,9 +10,12 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
+
+from massie.cli.output import when_long
 
 MASSIE = Path(sys.executable).with_name("massie")
 
@@ -66,3 +69,13 @@ def test_a_run_on_a_terminal_fits_80_columns(seen: tuple[int, str]) -> None:
     assert "│" not in plain
     (overall,) = re.findall(r"^overall.*$", plain, flags=re.MULTILINE)
     assert overall.split()[-2:] == ["288", "432"]
+
+
+def test_what_is_quick_tells_of_no_progress_and_what_takes_longer_does() -> None:
+    told: list[int] = []
+    advance = when_long(lambda done, total, words: told.append(done))
+    advance(1, 3, "")
+    time.sleep(1.05)
+    advance(2, 3, "")
+    advance(3, 3, "")
+    assert told == [2, 3]
