@@ -7,7 +7,7 @@ only the other instances are drawn one by one: the same distribution for a fract
 
 The draws are made from the raw 64-bit output of PCG64, keyed by seed and cell, because only raw output is guaranteed to
 stay the same over NumPy versions. What is computed from it are sums, products and quotients of doubles, and the sums
-are exact (scores are multiples of 2**-32, see ``aggregation``), so no order of summing matters: one seed gives one
+are exact (scores are multiples of 2**-32, see ``cells``), so no order of summing matters: one seed gives one
 interval on any machine and any number of threads.
 """
 
