@@ -7,25 +7,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from massie.build.exporting.exports import Form
 from massie.build.exporting.flat import write_lines
-from massie.prompting.prompts import Prompt, load_prompt, render
-from massie.types import ContentError, Sample, Split, Task, record_as_json
+from massie.prompting.gold import gold_text
+from massie.prompting.prompts import Prompt, load_prompt
+from massie.prompting.rendering import render
+from massie.types import ContentError, Sample, Split, Task
 
-_FIELDS = {
-    "messages": "The chat: role and content of each message. The last one is the assistant's: the gold records as JSON."
-}
+_FIELDS = {"messages": "The chat: role and content of each message. The last one is the assistant's: the gold records."}
 
 
 def chat_record(prompt: Prompt, sample: Sample) -> dict[str, Any]:
-    """The messages that the prompt makes of a sample, and its gold as the answer, after the prompt's answer marker."""
-    gold = json.dumps([record_as_json(record, prompt.task) for record in sample.gold or ()], ensure_ascii=False)
-    answer = gold if prompt.answer_marker is None else f"{prompt.answer_marker}\n{gold}"
+    """The messages that the prompt makes of a sample, and its gold as the prompt wants it answered.
+
+    It reads back as the gold; save pairs in whose spans a separator stands, which that format cannot say.
+    """
+    answer = gold_text(sample.gold or (), prompt.task, prompt.answer)
     return {"messages": [*render(prompt, sample), {"role": "assistant", "content": answer}]}
 
 

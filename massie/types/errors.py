@@ -9,11 +9,13 @@
     │   ├── ReaderError          a raw file that its card's reader cannot read
     │   ├── BuildError           a build that cannot be made, or a folder that does not hold one
     │   ├── AdapterError         an adapter that cannot be loaded or breaks its contract
+    │   ├── EndpointError        a server that cannot be used: wrong key, unknown model, not what it should be
     │   ├── PredictionsError     a predictions file that cannot be used
     │   ├── RunError             a run folder that is damaged or belongs to another run
     │   ├── IncompleteRunError   scoring was asked for before every sample was answered
     │   └── ResultError          a result file that does not load
-    └── MissingExtraError        an optional package is not installed: names the extra
+    ├── MissingExtraError        an optional package is not installed: names the extra
+    └── RequestError             one request to a language model failed; its kind says whether to try again
 
 Every message says what was wrong, where (file, line, field, sample id), and what to do.
 """
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from enum import StrEnum
 
 
 class MassieError(Exception):
@@ -81,6 +84,10 @@ class AdapterError(UserError):
     """An adapter that cannot be loaded or that breaks its contract."""
 
 
+class EndpointError(UserError):
+    """A server that cannot be used at all: it ends the run, for no other request could fare better."""
+
+
 class PredictionsError(UserError):
     """A predictions file that cannot be used; names file and line."""
 
@@ -107,3 +114,38 @@ class MissingExtraError(MassieError):
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
         """As it passes from a worker process: what it is made of, since the message is not."""
         return MissingExtraError, self._made_of
+
+
+class Failure(StrEnum):
+    """Why a sample has no answer."""
+
+    ADAPTER = "adapter"  # the adapter raised, broke its contract, or gave no answer
+    CONNECTION = "connection"  # refused, reset, cut off in the middle
+    TIMEOUT = "timeout"
+    SERVER = "server"  # the server's own fault: 5xx
+    RATE_LIMIT = "rate limit"  # 429, to the end of patience
+    MALFORMED = "malformed"  # an answer that is no completion
+    CONTEXT_LENGTH = "context length"  # prompt and answer do not fit into the model
+    REJECTED = "rejected"  # the server will not take this request, whenever it is sent
+
+    @property
+    def lasting(self) -> bool:
+        """Whether asking again would fail in the same way."""
+        return self in (Failure.CONTEXT_LENGTH, Failure.REJECTED)
+
+
+class RequestError(MassieError):
+    """One request to a language model failed.
+
+    ``retry_after`` is the number of seconds that the server asks to wait, ``requests`` how often it was sent in all.
+    """
+
+    def __init__(self, failure: Failure, message: str, retry_after: float | None = None, requests: int = 1) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.retry_after = retry_after
+        self.requests = requests
+
+    def __reduce__(self) -> tuple[type[RequestError], tuple[Failure, str, float | None, int]]:
+        """As it passes from a worker process."""
+        return RequestError, (self.failure, str(self), self.retry_after, self.requests)

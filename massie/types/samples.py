@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from massie.types.errors import Failure
 from massie.types.records import Record, Task
 
 
@@ -113,18 +114,28 @@ def sample_as_json(sample: Sample) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost, as far as the system knows it."""
+    """What an answer cost, as far as the system knows it.
+
+    ``input_tokens`` include those that were ``cached_tokens`` (read from the server's prefix cache), ``output_tokens``
+    include ``reasoning_tokens``. ``seconds`` is the time from sending to the answer, without waiting before a retry;
+    ``requests`` how many were sent for it, retries included.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+    requests: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """A system's answer to one sample: either ``records`` (JSON objects with the task's keys) or an ``output`` text.
 
-    ``error`` stands for an answer that failed; such a prediction is kept, listed and tried again, never scored.
+    ``error`` stands for an answer that failed, ``failure`` for its kind; such a prediction is kept, listed and tried
+    again, never scored. ``finish_reason`` is ``stop``, ``length`` (truncated), ``refusal`` or ``content_filter``, or
+    whatever else a server says. ``reasoning`` is what a model thought apart from its answer; it is kept, never parsed.
     """
 
     sample_id: str
@@ -133,6 +144,9 @@ class Prediction:
     finish_reason: str | None = None
     usage: Usage | None = None
     error: str | None = None
+    failure: Failure | None = None
+    reasoning: str | None = None
+    logprobs: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

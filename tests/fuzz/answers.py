@@ -29,6 +29,7 @@ GUIDES = ["massie", "tests.scoring.naive", *(["json_repair"] if REPAIRER in sys.
 with atheris.instrument_imports(include=GUIDES):
     from massie.catalogue.vectors import conformance_vectors
     from massie.prompting.answers import parse_answer
+    from massie.prompting.formats import AnswerFormat
     from massie.scoring import score_sample
     from massie.scoring.items import predicted_items
     from massie.types import FLAT_TASKS, Argument, Event, Mention, Record, Relation, Role, Schema, Span, Task
@@ -62,7 +63,7 @@ def check(data: bytes) -> None:
     expected = with_floats(naive.parse_answer(output, task.value))
     assert answer.records == expected, "read otherwise by the reference"
     if MARKER not in MARKER[1:] + output:
-        assert parse_answer(f"[]{MARKER}{output}", task, MARKER) == answer, "changed by a marker"
+        assert parse_answer(f"[]{MARKER}{output}", task, AnswerFormat(marker=MARKER)) == answer, "changed by a marker"
 
     scores = score_sample(task, SCHEMAS, GOLD[task], answer, "Bure left.")
     assert all(0 <= score <= 1 for score in scores[:4]), "out of bounds"

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from massie.prompting import answer_of, answer_text, parse_answer
-from massie.types import Answer, Prediction, Task
+from massie.prompting import AnswerFormat, Form, answer_of, answer_text, parse_answer
+from massie.types import Answer, Prediction, Task, record_fault
 
 BURE = '[{"entity": "Bure", "entity_type": "person"}]'
 RECORDS = [{"entity": "Bure", "entity_type": "person"}]
@@ -69,11 +69,11 @@ def test_another_tag_is_no_reasoning() -> None:
 
 
 def test_everything_up_to_the_last_answer_marker_is_cut_away() -> None:
-    assert answer_text("First [1]. ANSWER: [2] no, ANSWER: [3]", marker="ANSWER:") == "[3]"
+    assert answer_text("First [1]. ANSWER: [2] no, ANSWER: [3]", form=AnswerFormat(marker="ANSWER:")) == "[3]"
 
 
 def test_an_output_without_the_marker_that_its_prompt_declares_holds_no_answer() -> None:
-    assert answer_text(BURE, marker="ANSWER:") is None
+    assert answer_text(BURE, form=AnswerFormat(marker="ANSWER:")) is None
 
 
 # ---- Fenced code blocks
@@ -221,6 +221,124 @@ def test_what_is_no_list_of_spans_in_an_object_of_types_is_one_malformed_record(
     ]
 
 
+# ---- The key of an object that holds the list
+
+KEYED = AnswerFormat(key="records")
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_list_under_the_key_of_the_format_is_the_answer(task: Task) -> None:
+    assert parse_answer(json.dumps({"records": [CANONICAL[task]]}), task, KEYED) == Answer([CANONICAL[task]])
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_list_without_the_key_is_the_answer_all_the_same(task: Task) -> None:
+    assert parse_answer(json.dumps([CANONICAL[task]]), task, KEYED) == Answer([CANONICAL[task]])
+
+
+@pytest.mark.parametrize("output", ['{"records": [], "notes": []}', '{"records": {}}', '{"items": []}', "{}"])
+def test_an_object_that_does_not_hold_just_that_key_with_a_list_is_none(output: str) -> None:
+    assert parse_answer(output, Task.RE, KEYED).records is None
+
+
+def test_without_a_key_an_object_of_lists_is_one_of_types() -> None:
+    assert parse_answer('{"records": ["Bure"]}', Task.NER).records == [{"entity": "Bure", "entity_type": "records"}]
+
+
+# ---- Pairs
+
+PAIRS = AnswerFormat(form=Form.PAIRS)
+
+
+def pairs(output: str, form: AnswerFormat = PAIRS) -> list[tuple[str, str] | None] | None:
+    """The (label, span) of each record; None for one that is no record, or for an invalid structure."""
+    records = parse_answer(output, Task.NER, form).records
+    return records and [record and (record["entity_type"], record["entity"]) for record in records]
+
+
+def test_pairs_of_label_and_span_are_parted_by_semicolons() -> None:
+    assert pairs("person: Bure; team: NHL") == [("person", "Bure"), ("team", "NHL")]
+
+
+def test_the_other_flat_tasks_have_pairs_with_their_own_keys() -> None:
+    for task in (Task.SF, Task.ED):
+        label, span = reversed(CANONICAL[task].values())
+        assert parse_answer(f"{label}: {span}", task, PAIRS) == Answer([CANONICAL[task]])
+
+
+@pytest.mark.parametrize("task", [Task.RE, Task.EE])
+def test_the_other_tasks_have_no_pairs(task: Task) -> None:
+    assert parse_answer("plays in: NHL", task, PAIRS) == INVALID
+
+
+@pytest.mark.parametrize(
+    "output", [" person :Bure ;\tteam\t:  NHL\n", "person: Bure\nteam: NHL", "person: Bure;\r\nteam: NHL;"]
+)
+def test_white_space_around_labels_and_spans_and_empty_items_do_not_count(output: str) -> None:
+    assert pairs(output) == [("person", "Bure"), ("team", "NHL")]
+
+
+def test_a_span_may_hold_the_separator_of_labels_but_a_label_may_not() -> None:
+    assert pairs("time: 7:30; note: see: below") == [("time", "7:30"), ("note", "see: below")]
+
+
+@pytest.mark.parametrize("output", ["None", " none\n", "NONE"])
+def test_the_word_for_nothing_has_no_records(output: str) -> None:
+    assert parse_answer(output, Task.NER, PAIRS) == Answer([])
+
+
+def test_the_word_for_nothing_within_an_answer_is_a_word() -> None:
+    assert pairs("person: None") == [("person", "None")]
+    assert pairs("person: Bure; None") == [("person", "Bure"), None]
+
+
+@pytest.mark.parametrize("output", ["", " \n", "There is nobody.", "[]", "Bure; NHL"])
+def test_a_text_without_any_pair_is_an_invalid_structure(output: str) -> None:
+    assert parse_answer(output, Task.NER, PAIRS) == INVALID
+
+
+@pytest.mark.parametrize("item", ["Bure", "person:", "person: "])
+def test_an_item_without_label_separator_or_span_is_a_malformed_record(item: str) -> None:
+    answer = parse_answer(f"team: NHL; {item}", Task.NER, PAIRS)
+    assert answer.records is not None
+    first, second = answer.records
+    assert record_fault(first, Task.NER) is None
+    assert record_fault(second, Task.NER) is not None
+
+
+def test_pairs_have_the_separators_and_the_word_that_their_format_declares() -> None:
+    form = AnswerFormat(form=Form.PAIRS, item_separator="|", label_separator=" = ", nothing="nichts")
+    assert pairs("person = Bure; NHL: 7 | team = NHL", form) == [("person", "Bure; NHL: 7"), ("team", "NHL")]
+    assert parse_answer("Nichts", Task.NER, form) == Answer([])
+
+
+def test_reasoning_and_everything_up_to_the_marker_is_cut_away_before_pairs() -> None:
+    assert pairs("<think>person: Pavel</think>person: Bure") == [("person", "Bure")]
+    marked = AnswerFormat(form=Form.PAIRS, marker="ANSWER")
+    assert pairs("person: Pavel? ANSWER person: Bure", marked) == [("person", "Bure")]
+    assert parse_answer("person: Bure", Task.NER, marked) == INVALID
+
+
+def test_reasoning_that_never_ends_holds_no_pairs_unless_it_begins_within_one() -> None:
+    assert parse_answer("<think>person: Bure", Task.NER, PAIRS) == INVALID
+    assert pairs("tag: <think>") == [("tag", "<think>")]
+
+
+def test_pairs_in_a_fenced_block_are_the_answer() -> None:
+    assert pairs("Here: they\n```\nperson: Bure\n```\nDone: yes") == [("person", "Bure")]
+
+
+def test_the_answer_text_of_pairs_is_all_that_is_left() -> None:
+    assert answer_text("<think>x</think> person: Bure; [NHL] ", PAIRS) == "person: Bure; [NHL]"
+
+
+def test_truncated_pairs_are_read_and_marked() -> None:
+    prediction = Prediction("s", output="person: Bure; team: N", finish_reason="length")
+    answer = answer_of(prediction, Task.NER, PAIRS)
+    assert answer.truncated
+    assert answer.records is not None
+
+
 # ---- Predictions
 
 
@@ -229,7 +347,9 @@ def test_records_need_no_parsing() -> None:
 
 
 def test_an_output_is_parsed_with_its_prompt_s_marker() -> None:
-    assert answer_of(Prediction("s", output=f"[1] ANSWER {BURE}"), Task.NER, "ANSWER") == Answer(RECORDS)
+    assert answer_of(Prediction("s", output=f"[1] ANSWER {BURE}"), Task.NER, AnswerFormat(marker="ANSWER")) == Answer(
+        RECORDS
+    )
 
 
 def test_an_output_that_ended_at_its_length_limit_is_truncated_whether_it_parses_or_not() -> None:
@@ -281,6 +401,16 @@ def test_a_long_output_is_read_in_bounded_time(name: str) -> None:
     with at_most(seconds=5):
         answer = parse_answer(LONG[name], Task.NER)
     assert answer.records is None or name == "digits"
+
+
+@pytest.mark.parametrize(
+    "piece", ["person: Bure;", ";", ":", ": ;", "\n", "a:\n", "<", "</", "```\n", "</think>", "<think>", "```"]
+)
+def test_long_pairs_are_read_in_bounded_time(piece: str) -> None:
+    output = piece * (MEGABYTE // len(piece))
+    with at_most(seconds=5):
+        parse_answer(output, Task.NER, PAIRS)
+        parse_answer(f"person: {output}", Task.NER, AnswerFormat(form=Form.PAIRS, marker="ANSWER"))
 
 
 def test_reading_lines_takes_no_memory_for_each() -> None:
@@ -391,7 +521,7 @@ outputs = st.text() | st.lists(pieces, max_size=25).map("".join)
 @settings(deadline=None, max_examples=300)
 @given(output=outputs, task=st.sampled_from(Task), marker=st.sampled_from([None, "ANSWER", "["]))
 def test_no_output_makes_the_parser_fail(output: str, task: Task, marker: str | None) -> None:
-    answer = parse_answer(output, task, marker)
+    answer = parse_answer(output, task, AnswerFormat(marker=marker))
     assert not (answer.repairable and answer.records is not None)
 
 

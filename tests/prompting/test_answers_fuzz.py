@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from massie.prompting import answer_text, parse_answer
+from massie.prompting import AnswerFormat, Form, answer_text, parse_answer
 from massie.scoring import score_sample
 from massie.types import FLAT_TASKS, Answer, Argument, Event, Mention, Record, Relation, Role, Schema, Span, Task
 
@@ -98,12 +98,35 @@ def naive() -> ModuleType:
 @settings(deadline=None, max_examples=300)
 @given(output=outputs, task=st.sampled_from(Task), marker=st.sampled_from([None, "ANSWER", "[", "\n"]))
 def test_any_output_is_an_answer_or_an_invalid_structure(output: str, task: Task, marker: str | None) -> None:
-    answer = parse_answer(output, task, marker)
+    answer = parse_answer(output, task, AnswerFormat(marker=marker))
     if answer.records is None:
         return
     assert isinstance(answer.records, list)
     assert not answer.repairable
-    assert answer_text(output, marker) is not None
+    assert answer_text(output, AnswerFormat(marker=marker)) is not None
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    output=outputs,
+    task=st.sampled_from(Task),
+    marker=st.sampled_from([None, "ANSWER", ":"]),
+    separators=st.sampled_from([(";", ":"), ("\n", " = "), ("[", "]"), ("``", "`"), (" ", " ")]),
+)
+def test_any_output_is_pairs_or_an_invalid_structure(
+    output: str, task: Task, marker: str | None, separators: tuple[str, str]
+) -> None:
+    item, label = separators
+    form = AnswerFormat(form=Form.PAIRS, marker=marker, item_separator=item, label_separator=label)
+    answer = parse_answer(output, task, form)
+    assert not answer.repairable
+    if answer.records is None:
+        return
+    assert task in FLAT_TASKS
+    assert answer_text(output, form) is not None
+    scores = score_sample(task, SCHEMAS[task], GOLD[task], answer, "Bure left the NHL.")
+    assert 0 <= scores.lf1 <= 1
+    assert scores.predicted <= len(answer.records)
 
 
 @settings(deadline=None, max_examples=300)

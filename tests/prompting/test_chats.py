@@ -7,30 +7,38 @@ from pathlib import Path
 
 import pytest
 
-from massie.build import Benchmark, load_benchmark
+from massie.build import Benchmark
 from massie.build.exporting.exports import ExportPlan, export_to
 from massie.catalogue import Catalogue
-from massie.prompting import load_prompt, parse_answer, render
+from massie.prompting import load_prompt, parse_answer, prompt_ids, render
 from massie.prompting.chats import chat_record, prompts_by_task, sft_form
-from massie.types import ContentError, Split, Task, UnknownNameError, record_as_json
+from massie.types import FLAT_TASKS, ContentError, Split, Task, UnknownNameError, record_as_json
 
 
-@pytest.fixture(scope="session")
-def demo() -> Benchmark:
-    return load_benchmark("m-demo")
-
-
-@pytest.mark.parametrize("marker", [None, "ANSWER:"])
+@pytest.mark.parametrize("name", ["{}-en", "{}-cot-en", "{}-grouped-en", "{}-tha"])
 @pytest.mark.parametrize("task", Task)
-def test_the_answer_of_a_record_reads_back_as_the_gold(task: Task, marker: str | None, demo: Benchmark) -> None:
-    prompt = prompts_by_task(())[task].model_copy(update={"answer_marker": marker})
+def test_the_answer_of_a_record_reads_back_as_the_gold(task: Task, name: str, demo: Benchmark) -> None:
+    if (prompt_id := name.format(task.lower())) not in prompt_ids():
+        assert task not in FLAT_TASKS
+        return
+    prompt = load_prompt(prompt_id)
     for sample in demo.select(tasks=[task]).samples("train"):
         *asked, answer = chat_record(prompt, sample)["messages"]
         assert asked == render(prompt, sample)
         assert [message["role"] for message in asked] == ["system", "user"]
         assert answer["role"] == "assistant"
-        gold = [record_as_json(record, task) for record in sample.gold or ()]
-        assert parse_answer(answer["content"], task, marker).records == gold
+        read = parse_answer(answer["content"], task, prompt.answer).records
+        assert read is not None
+        assert sorted(map(str, read)) == sorted(str(record_as_json(record, task)) for record in sample.gold or ())
+
+
+def test_a_record_of_pairs_has_pairs(demo: Benchmark) -> None:
+    prompt = load_prompt("ner-pairs-en")
+    sample = next(sample for sample in demo.select(tasks=["NER"]).samples("train") if sample.gold)
+    label, surface = record_as_json(sample.gold[0], Task.NER)["entity_type"], sample.text
+    answer = chat_record(prompt, sample)["messages"][-1]["content"]
+    assert answer.startswith(f"{label}: ")
+    assert answer.removeprefix(f"{label}: ").split(";")[0] in surface
 
 
 def test_each_task_is_rendered_by_its_english_prompt_unless_another_is_named() -> None:
