@@ -3,17 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint types bench bench-scale bench-scoring lock clean
+.PHONY: help setup demo test lint types bench bench-scale bench-scoring bench-requests lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.done ## virtual environment with pinned dependencies and the package
 
-$(VENV)/.done: requirements.lock pyproject.toml
+$(VENV)/.done: requirements.lock requirements-torch.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-torch.lock 2>/dev/null || echo "no CPU build of PyTorch at hand: the tests that need it will be skipped"
 	touch $@
 
 demo: setup ## run the main job on M-DEMO
@@ -40,6 +41,9 @@ bench-scoring: setup ## scores, replicates and comparisons, beside their peers (
 	$(BIN)/python -m tests.benchmarks.peers
 	$(BIN)/python -m tests.benchmarks.replicates
 	$(BIN)/python -m tests.benchmarks.comparing
+
+bench-requests: setup ## requests to a null server, beside the official client (LM_EVAL=PATH: and lm-evaluation-harness)
+	$(BIN)/python -m tests.benchmarks.requests
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --output-file requirements.lock --custom-compile-command "make lock" --no-annotate

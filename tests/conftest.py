@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from massie.catalogue import Card, Catalogue, Status
 from massie.sources import SourceStore
 from massie.sources.cells import source_parts
 from massie.sources.places import obtain
+from tests.servers.processes import ServerProcess, started
 
 MIRROR = "MASSIE_MIRROR"
 NETWORK = "MASSIE_NETWORK"
@@ -50,3 +52,49 @@ def add_to_mirror(card: Card, store: SourceStore, folder: Path) -> None:
                 if not target.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(place, target)
+
+
+@pytest.fixture(scope="session")
+def fault_process() -> Iterator[ServerProcess]:
+    with started("faults") as server:
+        yield server
+
+
+@pytest.fixture
+def fault_server(fault_process: ServerProcess) -> ServerProcess:
+    """The chat-completions server that fails as it is told (tests/servers/faults.py), with nothing told or seen yet."""
+    fault_process.behave()
+    fault_process.forget()
+    return fault_process
+
+
+@pytest.fixture(scope="session")
+def batch_process() -> Iterator[ServerProcess]:
+    with started("batches") as server:
+        yield server
+
+
+@pytest.fixture
+def batch_server(batch_process: ServerProcess) -> ServerProcess:
+    """The imitated Batch API (tests/servers/batches.py), with no file, no batch and nothing told yet."""
+    batch_process.behave()
+    batch_process.forget()
+    return batch_process
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Qwen3 model of random weights, with tokenizer and chat template."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests.servers.tiny_model import make_tiny_model
+
+    return make_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def model_server(tiny_model: Path) -> Iterator[ServerProcess]:
+    """A real OpenAI-compatible server (tests/servers/model.py) that serves the tiny model as "tiny"."""
+    pytest.importorskip("llguidance")
+    with started("model", "--model", tiny_model) as server:
+        yield server

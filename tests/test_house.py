@@ -32,8 +32,8 @@ ROOMS = [
 ]  # fmt: skip
 BELOW_ALL_ROOMS = {"_collector", "_content", "_version"}
 HEAVY = {
-    "datasets", "datasketch", "torch", "vllm", "dspy", "ray", "gliner", "openai", "pandas", "rouge_score", "sacrebleu",
-    "sentence_transformers", "streamlit",
+    "aiohttp", "datasets", "datasketch", "dspy", "genai_prices", "gliner", "openai", "pandas", "ray", "rouge_score",
+    "sacrebleu", "sentence_transformers", "streamlit", "tiktoken", "tokenizers", "torch", "transformers", "vllm",
 }  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
