@@ -15,6 +15,7 @@ from frames import Frame, pd
 
 from massie.catalogue import MetricCard, metric_cards
 from massie.results import RATES, Result, rates, read_result
+from massie.results.schema import Latency, UsageTotals
 from massie.types import ResultError
 
 LEVELS = ("overall", "task", "language", "family", "script")
@@ -78,8 +79,9 @@ def one_sentence(message: str, path: str) -> str:
 def _check_counts(result: Result) -> None:
     """Refuse what validates as numbers but cannot be any result's counts."""
     counts = [result.coverage.cells, result.coverage.cells_of, result.coverage.samples, result.coverage.samples_of]
-    counts += [result.coverage.failed, result.usage.input_tokens or 0, result.usage.output_tokens or 0]
-    counts += [result.system.parameters or 0, result.benchmark.limit or 0]
+    counts += [result.coverage.failed, result.system.parameters or 0]
+    counts += [result.benchmark.limit or 0, result.benchmark.max_samples or 0]
+    counts += [count for count in result.usage.model_dump().values() if isinstance(count, int)]
     for row in result.rows:
         counts += (row.instances, row.samples, *row.diagnostics.values())
     if not all(0 <= count <= _LARGEST for count in counts):
@@ -92,6 +94,7 @@ def _system(result: Result, file: Found) -> dict[str, Any]:
     parts = ("tasks", "languages", "datasets")
     limits = [f"{part}: {', '.join(getattr(benchmark, part))}" for part in parts if getattr(benchmark, part)]
     limits += [f"at most {benchmark.limit} samples of a cell"] if benchmark.limit is not None else []
+    limits += [f"{benchmark.max_samples} samples, drawn"] if benchmark.max_samples is not None else []
     return {
         "id": file.id,
         "path": file.path,
@@ -109,10 +112,19 @@ def _system(result: Result, file: Found) -> dict[str, Any]:
         "only": visible("; ".join(limits)[:300]),
         "partial": result.partial,
         **result.coverage.model_dump(),
-        **result.usage.model_dump(),
+        **_usage(result.usage),
         "created": visible(result.created),
         "massie_version": visible(result.massie_version),
     }
+
+
+def _usage(usage: UsageTotals) -> dict[str, float | str | None]:
+    """Usage as plain columns: numbers, and the name of the price."""
+    latency = usage.latency.model_dump() if usage.latency else dict.fromkeys(Latency.model_fields)
+    plain = usage.model_dump(exclude={"latency", "price"})
+    numbers = {name: None if value is None else float(value) for name, value in plain.items()}
+    price = None if usage.price is None else visible(usage.price)
+    return {**numbers, **{f"latency_{name}": value for name, value in latency.items()}, "price": price}
 
 
 def _records(result: Result, identity: str) -> Iterator[tuple[Any, ...]]:
@@ -153,14 +165,18 @@ def rows_frame(records: Sequence[tuple[Any, ...]]) -> Frame:
     return frame.astype(numbers | dict.fromkeys(COUNTS, "int64"))
 
 
+_USAGE = (
+    *(name for name in UsageTotals.model_fields if name not in ("latency", "price")),
+    *(f"latency_{name}" for name in Latency.model_fields),
+)
 _SYSTEM_COLUMNS = (
     "id", "path", "name", "kind", "open_weights", "parameters", "organisation", "model", "licence", "prompt", "url",
     "adapter", "benchmark", "version", "digest", "split", "headline", "only", "partial", "cells", "cells_of", "samples",
-    "samples_of", "failed", "seconds", "input_tokens", "output_tokens", "created", "massie_version",
+    "samples_of", "failed", *_USAGE, "price", "created", "massie_version",
 )  # fmt: skip
 
 
 def systems_frame(systems: list[dict[str, Any]]) -> Frame:
     """The systems as a frame, indexed by ``id``."""
     frame = pd.DataFrame(systems, columns=list(_SYSTEM_COLUMNS))
-    return frame.astype({"parameters": "float64"}).set_index("id", drop=False)
+    return frame.astype(dict.fromkeys(("parameters", *_USAGE), "float64")).set_index("id", drop=False)

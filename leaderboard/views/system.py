@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 from controls import board, choose_benchmark, downloads, link_to_view, no_results, one_of
@@ -207,11 +208,20 @@ def _settings(result: Result) -> None:
     """What the run used, and with which settings."""
     st.subheader("Usage and settings")
     usage, coverage = result.usage, result.coverage
+    latency = usage.latency
     facts = {
-        "Time": f"{usage.seconds:,.0f} s",
-        "Input tokens": f"{usage.input_tokens:,}" if usage.input_tokens is not None else None,
-        "Output tokens": f"{usage.output_tokens:,}" if usage.output_tokens is not None else None,
-        "Samples per second": f"{coverage.samples / usage.seconds:,.1f}" if usage.seconds else None,
+        "Time": _told(usage.wall_seconds if usage.wall_seconds is not None else usage.seconds, "{:,.0f} s"),
+        "Samples per second": _told(usage.per_second, "{:,.1f}"),
+        "Requests": _told(usage.requests, "{:,}"),
+        "Retries": _told(usage.retries, "{:,}"),
+        "Latency, median": _told(latency and latency.p50, "{:.2f} s"),
+        "Latency, 99 of 100": _told(latency and latency.p99, "{:.2f} s"),
+        "Input tokens": _told(usage.input_tokens, "{:,}"),
+        "Cached input tokens": _told(usage.cached_tokens, "{:,}"),
+        "Output tokens": _told(usage.output_tokens, "{:,}"),
+        "Reasoning tokens": _told(usage.reasoning_tokens, "{:,}"),
+        "Cost": _told(usage.cost, "${:,.2f}"),
+        "Price": usage.price,
         "Samples answered": percent(coverage.samples, coverage.samples_of),
         "Failed samples": f"{coverage.failed:,}",
         "Adapter": result.adapter,
@@ -219,8 +229,31 @@ def _settings(result: Result) -> None:
         "Manifest digest": result.benchmark.manifest_digest[:16],
     }
     _list_facts(facts)
-    groups = {"option": result.options, "bootstrap": result.bootstrap, "environment": result.environment}
+    details = dict(_flat(result.details))
+    groups = {
+        "option": result.options,
+        "method": details,
+        "bootstrap": result.bootstrap,
+        "environment": result.environment,
+    }
     settings = [
         (kind, visible(name), visible(str(value))) for kind, group in groups.items() for name, value in group.items()
     ]
     show(pd.DataFrame(settings, columns=["Of", "Setting", "Value"]), "Settings of the run")
+
+
+def _told(value: float | None, form: str) -> str | None:
+    """A number as people read it; None where it is not known."""
+    return None if value is None else form.format(value)
+
+
+def _flat(details: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """What a result says of its system in detail, a name and a value each; deep or long things cut short."""
+    for name, value in details.items():
+        if isinstance(value, dict) and depth < _DEEPEST:
+            yield from _flat(cast("dict[str, Any]", value), f"{prefix}{name}.", depth + 1)
+        else:
+            yield f"{prefix}{name}"[:200], str(cast("object", value))[:_LONGEST]
+
+
+_DEEPEST, _LONGEST = 4, 300

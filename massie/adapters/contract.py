@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
+from massie.adapters.sending import Limits
 from massie.build import Benchmark
-from massie.types import Prediction, Sample, SystemCard
+from massie.prompting import AnswerFormat
+from massie.types import Prediction, Sample, SystemCard, Task
 
 
 @runtime_checkable
@@ -42,4 +44,30 @@ class Prepared(Protocol):
 
     def prepare(self, benchmark: Benchmark, /) -> None:
         """Called once before the first ``predict``."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """An adapter that takes its samples as a stream, with many in work at once."""
+
+    def stream(self, samples: Iterable[Sample], limits: Limits, /) -> Iterator[Prediction]:
+        """Answer each sample once, in any order, taking the next one as soon as there is room for it.
+
+        A failed sample is yielded as such. Raises a UserError where no sample can be answered any more; the run ends.
+        """
+        ...
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """An adapter whose output texts are laid out as its prompts say."""
+
+    @property
+    def formats(self) -> Mapping[Task, AnswerFormat]:
+        """How the answers to each task are laid out."""
+        ...
+
+    def details(self) -> Mapping[str, Any]:
+        """What, beside its options, makes the system what it is; JSON values. Asked for after ``prepare``."""
         ...

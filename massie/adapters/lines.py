@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from massie.catalogue import first_fault
-from massie.types import Prediction, PredictionsError, Sample, Usage, sample_as_json
+from massie.types import Failure, Prediction, PredictionsError, Sample, Usage, sample_as_json
 
 MAXIMAL_LINE = 64 << 20
 
@@ -36,6 +37,12 @@ class PredictionLine(BaseModel):
     input_tokens: int | None = Field(default=None, ge=0, le=1 << 53)
     output_tokens: int | None = Field(default=None, ge=0, le=1 << 53)
     seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    reasoning_tokens: int | None = Field(default=None, ge=0, le=1 << 53)
+    cached_tokens: int | None = Field(default=None, ge=0, le=1 << 53)
+    requests: int | None = Field(default=None, ge=0, le=1 << 53)
+    failure: Failure | None = Field(default=None, strict=False)
+    reasoning: str | None = None
+    logprobs: list[Annotated[float, Field(allow_inf_nan=False)]] | None = None
 
     @model_validator(mode="after")
     def _one_answer(self) -> PredictionLine:
@@ -45,9 +52,18 @@ class PredictionLine(BaseModel):
 
     def prediction(self) -> Prediction:
         """The prediction itself."""
-        parts = (self.input_tokens, self.output_tokens, self.seconds)
-        usage = Usage(*parts) if any(part is not None for part in parts) else None
-        return Prediction(self.id, self.records, self.output, self.finish_reason, usage, self.error)
+        usage = Usage(**{part.name: getattr(self, part.name) for part in fields(Usage)})
+        return Prediction(
+            self.id,
+            self.records,
+            self.output,
+            self.finish_reason,
+            None if usage == Usage() else usage,
+            self.error,
+            self.failure,
+            self.reasoning,
+            self.logprobs,
+        )
 
 
 def sample_line(sample: Sample) -> str:
@@ -65,8 +81,8 @@ def parse_prediction(line: bytes | str, where: str) -> Prediction:
 
 def check_prediction(prediction: Prediction) -> None:
     """Hold a prediction that never was a line against the same rules; raises PredictionsError in one sentence."""
-    usage = prediction.usage or Usage()
     records: Any = prediction.records
+    logprobs: Any = prediction.logprobs
     try:
         PredictionLine(
             id=prediction.sample_id,
@@ -74,9 +90,10 @@ def check_prediction(prediction: Prediction) -> None:
             output=prediction.output,
             error=prediction.error,
             finish_reason=prediction.finish_reason,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            seconds=usage.seconds,
+            failure=prediction.failure,
+            reasoning=prediction.reasoning,
+            logprobs=list(logprobs) if isinstance(logprobs, tuple) else logprobs,  # pyright: ignore[reportUnknownArgumentType]
+            **asdict(prediction.usage or Usage()),
         )
     except ValidationError as error:
         raise PredictionsError(f"the prediction breaks the contract: {first_fault(error)}") from error

@@ -24,7 +24,10 @@ ADAPTERS = {
     "empty": "massie.adapters.reference:Empty",
     "gold": "massie.adapters.reference:Gold",
     "lexicon": "massie.adapters.lexicon:Lexicon",
+    "openai": "massie.adapters.openai:OpenAI",
     "process": "massie.adapters.process:Process",
+    "transformers": "massie.adapters.transformers:Transformers",
+    "vllm": "massie.adapters.vllm:VLLM",
 }
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from functools import partial
+from heapq import nsmallest
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from massie.build.building import Build, Plan, build
 from massie.build.cells import CellData
+from massie.build.drawing import draw
 from massie.build.manifest import CellEntry, Manifest, read_manifest
 from massie.build.tables import read_cell_data, read_parts, read_sample_ids
 from massie.catalogue import Catalogue
@@ -35,16 +38,23 @@ if TYPE_CHECKING:
 
 
 DATA = "MASSIE_DATA"
+_DRAWN = "max-samples"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The part of a benchmark that is looked at: None takes all. ``limit`` is the most samples of each cell."""
+    """The part of a benchmark that is looked at: None takes all.
+
+    ``limit`` is the most samples of each cell, ``max_samples`` the most in all, and ``quotas`` how many of these each
+    cell has; which ones is drawn by their ids.
+    """
 
     tasks: tuple[Task, ...] | None = None
     languages: tuple[str, ...] | None = None
     datasets: tuple[str, ...] | None = None
     limit: int | None = None
+    max_samples: int | None = None
+    quotas: Mapping[Cell, int] | None = None
 
     def has(self, cell: Cell) -> bool:
         """Whether a cell is part of the selection."""
@@ -90,8 +100,11 @@ class Benchmark:
 
     def cells(self, split: Split | str | None = None, *, whole: bool = False) -> list[Cell]:
         """The cells that have samples in a split: those selected, or of the ``whole`` build."""
-        found = [entry.cell for entry in self.manifest.cells_of(self._split(split))]
-        return sorted(found if whole else filter(self.selection.has, found))
+        found = sorted(entry.cell for entry in self.manifest.cells_of(self._split(split)))
+        if whole:
+            return found
+        quotas = self._quotas(split)
+        return [cell for cell in found if self.selection.has(cell) and (quotas is None or cell in quotas)]
 
     def select(
         self,
@@ -100,15 +113,19 @@ class Benchmark:
         languages: Collection[str] | None = None,
         datasets: Collection[str] | None = None,
         limit: int | None = None,
+        max_samples: int | None = None,
         split: Split | str | None = None,
     ) -> Benchmark:
         """The same benchmark seen in part; what is not named stays as it is.
 
-        Raises UnknownNameError for a name that the build does not have, and BuildError where the split has no sample
-        of what is left.
+        Of ``max_samples`` samples each cell gets the share that it has of all, to within one. Raises
+        UnknownNameError for a name that the build does not have, and BuildError where the split has no sample of what
+        is left.
         """
         if limit is not None and limit < 1:
             raise BuildError(f"the limit of samples of a cell must be at least 1, not {limit}")
+        if max_samples is not None and max_samples < 1:
+            raise BuildError(f"the most samples must be at least 1, not {max_samples}")
         known = {entry.cell for entry in self.manifest.cells}
         before = self.selection
         chosen = Selection(
@@ -122,7 +139,23 @@ class Benchmark:
             others = sorted({entry.split for entry in self.manifest.cells if entry.samples and chosen.has(entry.cell)})
             hint = f"it has them in {' and '.join(others)} (--split)" if others else "no split has any"
             raise BuildError(f"the build of {self.id} has no {part.split} samples of this selection; {hint}")
-        return part
+        most = max_samples or before.max_samples
+        return part if most is None else part._drawn(most)
+
+    def _drawn(self, most: int) -> Benchmark:
+        """The selection with at most so many samples: each cell keeps its share, and so do tasks and datasets.
+
+        Quotas are differences of the rounded sums over the sorted cells. Largest remainders would leave out a whole
+        task whose cells are all small.
+        """
+        numbers = self.numbers()
+        total = sum(numbers.values())
+        if most >= total:
+            return self
+        ends = [most * end // total for end in accumulate(numbers.values())]
+        quotas = {cell: end - start for cell, start, end in zip(numbers, [0, *ends], ends, strict=False)}
+        kept = {cell: quota for cell, quota in quotas.items() if quota}
+        return replace(self, selection=replace(self.selection, max_samples=most, quotas=kept))
 
     def cell_data(self, cell: Cell, split: Split | str | None = None) -> CellData:
         """The data of one cell and split; raises BuildError where a file of the build cannot be read."""
@@ -139,7 +172,10 @@ class Benchmark:
     def cell_samples(self, cell: Cell, split: Split | str | None = None) -> Iterator[Sample]:
         """The samples of one cell, up to the selection's limit."""
         samples = (sample for part in self.parts(cell, split) for sample in part.samples())
-        return islice(samples, self.selection.limit)
+        if self._quotas(split) is None:
+            return islice(samples, self.selection.limit)
+        drawn = set(self.sample_ids(cell, split))
+        return (sample for sample in samples if sample.id in drawn)
 
     def parts(self, cell: Cell, split: Split | str | None = None) -> Iterator[CellData]:
         """The data of one cell and split in parts, so that a large one need not be held at once."""
@@ -150,9 +186,15 @@ class Benchmark:
 
     def numbers(self, split: Split | str | None = None) -> dict[Cell, int]:
         """How many samples each cell of the selection has, up to its limit; the cells are sorted."""
+        if (quotas := self._quotas(split)) is not None:
+            return {cell: quotas[cell] for cell in self.cells(split)}
         limit = self.selection.limit
         entries = {entry.cell: entry.samples for entry in self.manifest.cells_of(self._split(split))}
         return {cell: min(entries[cell], limit or entries[cell]) for cell in self.cells(split)}
+
+    def _quotas(self, split: Split | str | None) -> Mapping[Cell, int] | None:
+        """How many samples of each cell were drawn of all; None where none were, as in every split but its own."""
+        return self.selection.quotas if self._split(split) is self.split else None
 
     def by_cell(self) -> dict[Cell, Benchmark]:
         """The selection cell by cell, each as if the benchmark had nothing else: little to send to another process."""
@@ -174,7 +216,11 @@ class Benchmark:
             ids = [row.id for row in self._cells[cell, split].rows]
         else:
             ids = read_sample_ids(self.folder, cell, split)
-        return ids[: self.selection.limit]
+        ids = ids[: self.selection.limit]
+        if (quotas := self._quotas(split)) is None:
+            return ids
+        drawn = set(nsmallest(quotas[cell], ids, key=partial(draw, _DRAWN)))
+        return [id_ for id_ in ids if id_ in drawn]
 
     def samples(self, split: Split | str | None = None) -> list[Sample]:
         """All of ``iter_samples`` as a list."""

@@ -14,6 +14,7 @@ COMMANDS = {
     "datasets": ("massie.cli.datasets:datasets", "The catalogue: list the datasets, show a card."),
     "fetch": ("massie.cli.building:fetch", "Download (or find in a mirror) and verify a dataset's raw files."),
     "build": ("massie.cli.building:build", "Build a benchmark from raw files."),
+    "plan": ("massie.cli.planning:plan", "Tell what a run would take: requests, tokens, dollars, time."),
     "check": ("massie.cli.checking:check", "Hold cards against their raw files: counts, labels, offsets."),
     "run": ("massie.cli.running:run", "Run a system on a benchmark, or continue a run, and score it."),
     "score": ("massie.cli.scoring:score", "Score a run again, or a predictions file."),

@@ -102,7 +102,7 @@ def _lines(title: str, unit: str) -> Advance:
             return
         last = now
         left = f", {rate:,.0f}/s, {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        click.echo(f"{title}: {done} of {total} {unit}{left} {words}".rstrip(), err=True)
+        click.echo(f"{title}: {done} of {total} {unit}{left}{f', {words}' if words else ''}", err=True)
 
     return advance
 

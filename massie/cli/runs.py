@@ -5,25 +5,33 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, TypeVar
 
 import click
 
+from massie._version import __version__
+from massie.adapters import OPENAI, Adapter, Prompted, adapter_digest, described, load_adapter, prepare
 from massie.build import Benchmark, load_benchmark
-from massie.catalogue import Catalogue, metric_cards
+from massie.catalogue import Catalogue, Content, metric_cards, read_yaml, validated
 from massie.cli.output import print_json, print_table, progress, warn, when_long
 from massie.results import RESULT, Result
 from massie.results.making import finish_run, has_complete_result, without_places
-from massie.running import Settings
+from massie.results.usage import Cost
+from massie.running import Mode, Settings
+from massie.running.prices import find_price
 from massie.scoring.text_overlap import TEXT_OVERLAP
-from massie.types import Split
+from massie.types import MissingExtraError, Split
 
 RUNS = Path("runs/local")
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 DATA_OPTION = click.option(
     "--data",
@@ -41,8 +49,132 @@ WORKERS_OPTION = click.option(
     "--workers", type=click.IntRange(min=1), help="Processes that score at once (default: as many as help)."
 )
 SPLIT_OPTION = click.option("--split", default="test", show_default=True, help="The split to answer.")
+FAILED_OPTION = click.option(
+    "--failed-as-invalid",
+    is_flag=True,
+    help="Score failed samples as answers without structure; the result counts them.",
+)
+PRICES_OPTION = click.option(
+    "--prices", type=click.Path(path_type=Path), help="Your own prices, a YAML file, in place of the price library's."
+)
+_ADAPTER = click.option(
+    "--adapter",
+    "adapter_name",
+    required=True,
+    help="A built-in (empty, gold, lexicon, process, openai, vllm, transformers), package.module:Class, "
+    "path/to/file.py:Class, or a run file (YAML: adapter, options).",
+)
+_OPTION = click.option(
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the adapter; repeatable."
+)
+_PART = (
+    click.option("--task", "tasks", multiple=True, help="Only this task; may be repeated."),
+    click.option("--language", "languages", multiple=True, help="Only this language (ISO 639-3); may be repeated."),
+    click.option("--dataset", "datasets", multiple=True, help="Only this dataset; may be repeated."),
+    click.option("--limit", type=click.IntRange(min=1), help="At most so many samples of each cell."),
+    click.option(
+        "--max-samples", type=click.IntRange(min=1), help="At most so many samples in all; each cell keeps its share."
+    ),
+)
 
 _SECRET = re.compile(r"api_?key|secret|password|passwd|credential|token$", re.IGNORECASE)
+
+
+def adapter_options(command: Command) -> Command:
+    """The options that name an adapter."""
+    return _ADAPTER(_OPTION(command))
+
+
+def part_options(command: Command) -> Command:
+    """The options that name a part of a benchmark."""
+    for option in reversed(_PART):
+        command = option(command)
+    return command
+
+
+def named_adapter(name: str, options: tuple[str, ...]) -> tuple[Adapter, str, dict[str, Any]]:
+    """The adapter that the command line names, by itself or in a run file, with its name and options.
+
+    Options of the command line take the place of those in the file.
+    """
+    given = parse_options(options)
+    if name.endswith((".yaml", ".yml")):
+        run_file = validated(RunFile, read_yaml(Path(name)), Path(name))
+        refuse_secrets(run_file.options, name)
+        name, given = run_file.adapter, {**run_file.options, **given}
+    return load_adapter(name, given), name, given
+
+
+class RunFile(Content):
+    """A run file: an adapter and its options."""
+
+    adapter: str
+    options: dict[str, Any] = {}
+
+
+def settings_of(
+    adapter: Adapter, name: str, options: Mapping[str, Any], part: Benchmark, data: Path | None, mode: Mode = Mode.LIVE
+) -> Settings:
+    """The settings of a run of an adapter, of that name and options, on a part of a benchmark.
+
+    What its prompts need is found first, so that nothing is begun, let alone paid for, where it is not there.
+    """
+    system = described(adapter, name)
+    prompted = adapter if isinstance(adapter, Prompted) else None
+    if prompted is not None:
+        prepare(adapter, part)
+    return Settings(
+        adapter=name,
+        adapter_digest=adapter_digest(name),
+        options=dict(options),
+        details={} if prompted is None else dict(prompted.details()),
+        answers={} if prompted is None else dict(prompted.formats),
+        mode=mode,
+        benchmark=part.id,
+        version=part.manifest.version,
+        manifest_digest=part.digest,
+        split=part.split,
+        system=system,
+        data=None if data is None else str(data.resolve()),
+        command=command_line(),
+        created=now(),
+        massie_version=__version__,
+    )
+
+
+def cost_of(settings: Settings, prices: Path | None) -> Cost | None:
+    """By what a run's usage is priced: the user's file, or what the price library knows of the endpoint and model.
+
+    None where there is no such price: what runs on one's own machines costs none.
+    """
+    model, llm = settings.system.model, settings.details.get("llm", {})
+    endpoint = llm.get("endpoint")
+    if model is None or (prices is None and endpoint is None):
+        return None
+    try:
+        price = find_price(model, file=prices, base_url=None if endpoint == OPENAI else endpoint)
+    except MissingExtraError:
+        return None
+    return None if price is None else Cost(price, batch=settings.mode is Mode.BATCH)
+
+
+@contextmanager
+def interruptible() -> Generator[Callable[[], bool]]:
+    """Tells whether someone pressed Ctrl-C; the second time it ends the command at once."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        click.echo("massie: waiting for what is in flight; Ctrl-C again ends at once", err=True)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def open_benchmark(benchmark: str, data: Path | None, folders: tuple[Path, ...]) -> Benchmark:
@@ -72,16 +204,22 @@ def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = option.partition("=")
         if not equals or not key.isidentifier():
             raise click.UsageError(f"--option {option!r}: must be KEY=VALUE")
-        if _SECRET.search(key):
-            raise click.UsageError(
-                f"--option {key}: options are written into the run and its result; let the adapter read secrets from "
-                "the environment"
-            )
         try:
             parsed[key] = json.loads(value)
         except ValueError:
             parsed[key] = value
+    refuse_secrets(parsed, "--option")
     return parsed
+
+
+def refuse_secrets(options: Mapping[str, Any], where: str) -> None:
+    """Raise UsageError for an option that holds a secret by its name."""
+    for key in options:
+        if _SECRET.search(key) and not key.endswith("_env"):
+            raise click.UsageError(
+                f"{where} {key}: options are written into the run and its result; let the adapter read secrets from "
+                "the environment"
+            )
 
 
 @dataclass(frozen=True)
@@ -90,6 +228,8 @@ class Ending:
 
     partial: bool
     as_json: bool
+    failed_as_invalid: bool = False
+    cost: Cost | None = None
     text_overlap: bool = False
     workers: int | None = None
 
@@ -102,10 +242,11 @@ def finish(
         for sample_id, error in list(failed.items())[:3]:
             reason = (error.strip().splitlines() or ["no reason was given"])[-1]
             click.echo(f"massie: sample {sample_id} failed: {reason[:300]}", err=True)
-        if not ending.partial:
+        if not (ending.partial or ending.failed_as_invalid):
             click.echo(
                 f"massie: {len(failed)} samples failed; all others are answered and kept in {folder}; "
-                "the same command asks them again, --partial scores without them",
+                "the same command asks them again (with --retry-failed also those that a context is too short for), "
+                "--failed-as-invalid scores them as wrong, --partial scores without them",
                 err=True,
             )
             sys.exit(1)
@@ -117,6 +258,8 @@ def finish(
             part,
             command,
             partial=ending.partial,
+            failed_as_invalid=ending.failed_as_invalid,
+            cost=ending.cost,
             text_overlap=ending.text_overlap,
             workers=ending.workers,
             report=lambda done, total, cell: told(done, total, cell if done < total else ""),

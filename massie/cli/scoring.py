@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,13 +14,16 @@ from massie.build import Benchmark
 from massie.cli.datasets import TASKS_OPTION
 from massie.cli.runs import (
     DATA_OPTION,
+    FAILED_OPTION,
     JSON_OPTION,
     PARTIAL_OPTION,
+    PRICES_OPTION,
     RUNS_OPTION,
     SPLIT_OPTION,
     WORKERS_OPTION,
     Ending,
     command_line,
+    cost_of,
     finish,
     folder_name,
     now,
@@ -41,6 +45,8 @@ from massie.types import IncompleteRunError, PredictionsError, RunError, SystemC
 @DATA_OPTION
 @RUNS_OPTION
 @PARTIAL_OPTION
+@FAILED_OPTION
+@PRICES_OPTION
 @click.option(
     "--text-overlap", is_flag=True, help="Add SacreBLEU and ROUGE-1 of the output texts (massie[text-overlap])."
 )
@@ -58,6 +64,8 @@ def score(
     data: Path | None,
     runs: Path,
     partial: bool,
+    failed_as_invalid: bool,
+    prices: Path | None,
     text_overlap: bool,
     workers: int | None,
     folders: tuple[Path, ...],
@@ -72,9 +80,16 @@ def score(
     massie score runs/local/lexicon/m-demo
     massie score predictions.jsonl --benchmark m-demo --name my-system
     """
-    ending = Ending(partial=partial, text_overlap=text_overlap, workers=workers, as_json=as_json)
+    ending = Ending(
+        partial=partial,
+        failed_as_invalid=failed_as_invalid,
+        text_overlap=text_overlap,
+        workers=workers,
+        as_json=as_json,
+    )
     if run_or_file.is_dir():
         folder, settings = run_or_file, read_settings(run_or_file)
+        ending = replace(ending, cost=cost_of(settings, prices))
         whole = open_benchmark(settings.benchmark, data or (Path(settings.data) if settings.data else None), folders)
         whole = whole.select(split=settings.split)
         named = tasks or languages or datasets or not (folder / RESULT).exists()
@@ -106,7 +121,13 @@ def score(
 def _part_of_result(result: Result, whole: Benchmark) -> Benchmark:
     """The part of a benchmark that a result is about."""
     part = result.benchmark
-    return whole.select(tasks=part.tasks, languages=part.languages, datasets=part.datasets, limit=part.limit)
+    return whole.select(
+        tasks=part.tasks,
+        languages=part.languages,
+        datasets=part.datasets,
+        limit=part.limit,
+        max_samples=part.max_samples,
+    )
 
 
 def _command_of(folder: Path, settings: Settings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from massie._collector import collector_paused
 from massie.build import Benchmark
 from massie.build.engines import cores, job_runner
 from massie.catalogue import language
-from massie.prompting import answer_of, answer_text
+from massie.prompting import JSON, AnswerFormat, answer_of, answer_text
 from massie.running import Store
 from massie.scoring import (
     REPLICATES,
@@ -28,7 +28,7 @@ from massie.scoring import (
     score_sample,
 )
 from massie.scoring.text_overlap import TEXT_OVERLAP, TextOverlap
-from massie.types import Cell, Prediction, Sample
+from massie.types import Cell, Prediction, Sample, Task
 
 Progress = Callable[[int, int, str], None]
 """Called with the samples scored, those in all, and the cell that was scored last."""
@@ -38,17 +38,19 @@ Progress = Callable[[int, int, str], None]
 class CellJob:
     """One cell of a run to score. ``benchmark`` holds nothing but this cell, ``store`` is the run's.
 
-    ``text_overlap`` asks for SacreBLEU and ROUGE-1 too.
+    ``form`` is how its answers are laid out; ``text_overlap`` asks for SacreBLEU and ROUGE-1 too;
+    ``failed_as_invalid`` scores failed samples as answers without structure.
     """
 
     place: int
     benchmark: Benchmark
     cell: Cell
     store: Path
-    marker: str | None
+    form: AnswerFormat
     replicates: int
     seed: int
     text_overlap: bool
+    failed_as_invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +70,24 @@ def score_stored(
     benchmark: Benchmark,
     store: Path,
     *,
-    marker: str | None = None,
+    formats: Mapping[Task, AnswerFormat] | None = None,
     replicates: int = REPLICATES,
     seed: int = SEED,
     text_overlap: bool = False,
+    failed_as_invalid: bool = False,
     workers: int | None = None,
     report: Progress | None = None,
 ) -> Iterator[ScoredCell]:
     """Score what a store answers of a benchmark's selection; the cells come in their order.
 
-    ``workers`` is how many processes work at once (None for as many as help); it does not change any number. Raises
-    RunError where the store is damaged, BuildError where the build is, and MissingExtraError where ``text_overlap`` is
-    asked for and its libraries are missing.
+    ``formats`` say how the answers to a task are laid out; ``failed_as_invalid`` scores failed samples as answers
+    without structure. ``workers`` is how many processes work at once (None for as many as help); it does not change any
+    number. Raises RunError where the store is damaged, BuildError where the build is, and MissingExtraError where
+    ``text_overlap`` is asked for and its libraries are missing.
     """
-    number = list(benchmark.numbers().values())
+    number, forms = list(benchmark.numbers().values()), formats or {}
     jobs = [
-        CellJob(place, only, cell, store, marker, replicates, seed, text_overlap)
+        CellJob(place, only, cell, store, forms.get(cell.task, JSON), replicates, seed, text_overlap, failed_as_invalid)
         for place, (cell, only) in enumerate(benchmark.by_cell().items())
     ]
     done, waiting, following = 0, dict[int, ScoredCell](), 0
@@ -114,8 +118,9 @@ def _scored(job: CellJob, store: Store, failed: list[str]) -> Iterator[ScoredSam
     for sample, prediction in _answered(job, store):
         if prediction.error is not None:
             failed.append(sample.id)
-            continue
-        answer = answer_of(prediction, sample.task, job.marker)
+            if not job.failed_as_invalid:
+                continue
+        answer = answer_of(prediction, sample.task, job.form)
         scores = score_sample(sample.task, sample.schemas, sample.gold or (), answer, sample.text)
         yield ScoredSample(job.cell, sample.id, sample.instance_id, scores)
 
@@ -124,19 +129,19 @@ def _text_overlap(job: CellJob, store: Store) -> dict[str, NDArray[np.float64]]:
     """SacreBLEU and ROUGE-1 of the samples that have an answer, in their order."""
     overlap = TextOverlap(job.cell.task, spaced=language(job.cell.language).spaces)
     of_samples = [
-        overlap.scores(_said(prediction, job.marker), sample.gold or ())
+        overlap.scores(_said(prediction, job.form), sample.gold or ())
         for sample, prediction in _answered(job, store)
-        if prediction.error is None
+        if prediction.error is None or job.failed_as_invalid
     ]
     return dict(zip(TEXT_OVERLAP, np.array(of_samples).T, strict=True))
 
 
-def _said(prediction: Prediction, marker: str | None) -> str:
+def _said(prediction: Prediction, form: AnswerFormat) -> str:
     """What a prediction says, as text: its answer, the whole output where that holds none, or its records as JSON."""
     if prediction.records is not None:
         return json.dumps(prediction.records, ensure_ascii=False)
     output = prediction.output or ""
-    return answer_text(output, marker) or output
+    return answer_text(output, form) or output
 
 
 def _answered(job: CellJob, store: Store) -> Iterator[tuple[Sample, Prediction]]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 from massie._version import __version__
 from massie.build import Benchmark
-from massie.prompting import load_prompt, prompt_ids
 from massie.results.jobs import Progress, ScoredCell, score_stored
 from massie.results.samples import SCORES_TABLE, SamplesWriter, samples_writer
 from massie.results.schema import (
@@ -22,11 +22,11 @@ from massie.results.schema import (
     IntervalValue,
     Result,
     Row,
-    UsageTotals,
     read_result,
     write_result,
 )
 from massie.results.scores import levels_of
+from massie.results.usage import Cost, usage_totals
 from massie.running import STORE, Settings, Store
 from massie.scoring import REPLICATES, SEED, ScoreRow, totals
 from massie.types import IncompleteRunError, RunError
@@ -43,16 +43,20 @@ def finish_run(
     command: str,
     *,
     partial: bool = False,
+    failed_as_invalid: bool = False,
     text_overlap: bool = False,
     workers: int | None = None,
+    cost: Cost | None = None,
     report: Progress | None = None,
 ) -> Result:
     """Score a run from its stored predictions and write ``result.json`` and the scores of its samples.
 
-    ``text_overlap`` adds SacreBLEU and ROUGE-1 to the scores. ``workers`` processes score at once (None for as many as
-    help); ``report`` is told how far they are. Raises IncompleteRunError where samples have no answer, unless
-    ``partial`` is asked for; such a result, and one of a part of the benchmark, is marked partial, never ranks, and
-    never takes the place of a complete one.
+    ``failed_as_invalid`` scores failed samples as answers without structure, which the result counts. ``text_overlap``
+    adds SacreBLEU and ROUGE-1 to the scores, ``cost`` what the run cost. ``workers`` processes score at once (None for
+    as many as help); ``report`` is told how far they are.
+
+    Raises IncompleteRunError where samples have no answer, unless ``partial`` is asked for; such a result, and one of a
+    part of the benchmark, is marked partial, never ranks, and never takes the place of a complete one.
     """
     if benchmark.digest != settings.manifest_digest:
         raise RunError(
@@ -63,12 +67,19 @@ def finish_run(
         raise IncompleteRunError(f"{folder}: the run has no answers yet; there is nothing to score")
     try:
         with samples_writer(folder / SCORES_TABLE) as table:
-            marker = _marker(settings.system.prompt)
             scored = score_stored(
-                benchmark, folder / STORE, marker=marker, text_overlap=text_overlap, workers=workers, report=report
+                benchmark,
+                folder / STORE,
+                formats=settings.answers,
+                text_overlap=text_overlap,
+                failed_as_invalid=failed_as_invalid,
+                workers=workers,
+                report=report,
             )
-            cells = _keep_scores(folder, benchmark, scored, table, partial)
-            result = _result(folder, settings, benchmark, command, cells)
+            cells = _keep_scores(folder, benchmark, scored, table, partial or failed_as_invalid)
+            if failed_as_invalid and not partial:
+                _check_asked(folder, benchmark, cells)
+            result = _result(folder, settings, benchmark, command, cells, cost)
             if not (result.partial and has_complete_result(folder)):
                 table.keep()
                 write_result(result, folder / RESULT)
@@ -101,6 +112,14 @@ def _keep_scores(
     return cells
 
 
+def _check_asked(folder: Path, benchmark: Benchmark, cells: Sequence[ScoredCell]) -> None:
+    """Raise IncompleteRunError where samples were never asked, let alone failed."""
+    wanted = sum(benchmark.numbers().values())
+    if sum(cell.totals.samples for cell in cells if cell.totals) < wanted:
+        with Store(folder / STORE) as store:
+            raise _incomplete(folder, benchmark, store, wanted)
+
+
 def _incomplete(folder: Path, benchmark: Benchmark, store: Store, wanted: int) -> IncompleteRunError:
     answered = failed = 0
     for cell in benchmark.cells():
@@ -114,17 +133,23 @@ def _incomplete(folder: Path, benchmark: Benchmark, store: Store, wanted: int) -
 
 
 def _result(
-    folder: Path, settings: Settings, benchmark: Benchmark, command: str, cells: Sequence[ScoredCell]
+    folder: Path,
+    settings: Settings,
+    benchmark: Benchmark,
+    command: str,
+    cells: Sequence[ScoredCell],
+    cost: Cost | None,
 ) -> Result:
     rows = totals([cell.totals for cell in cells if cell.totals], levels_of(benchmark.manifest.aggregation))
     coverage = _coverage(benchmark, cells)
     with Store(folder / STORE) as store:
-        usage = store.usage()
+        usage = usage_totals(store, cost)
     return Result(
         system=settings.system,
         benchmark=_reference(benchmark),
         adapter=without_places(settings.adapter)[:_LONGEST_NAME],
         options={name: without_places(str(value))[:_LONGEST_TEXT] for name, value in settings.options.items()},
+        details=_without_places_within(settings.details),
         command=command[:_LONGEST_TEXT],
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         massie_version=__version__,
@@ -132,9 +157,7 @@ def _result(
         bootstrap={"replicates": REPLICATES, "seed": SEED},
         partial=coverage.samples < coverage.samples_of,
         coverage=coverage,
-        usage=UsageTotals(
-            seconds=round(usage.seconds or 0.0, 3), input_tokens=usage.input_tokens, output_tokens=usage.output_tokens
-        ),
+        usage=usage,
         rows=[_row(row) for row in rows],
     )
 
@@ -144,14 +167,20 @@ def has_complete_result(folder: Path) -> bool:
     return (folder / RESULT).exists() and not read_result(folder / RESULT).partial
 
 
-def _marker(prompt: str | None) -> str | None:
-    """What a system's prompt lets stand before the answer, where it is one of the project's prompts."""
-    return load_prompt(prompt).answer_marker if prompt is not None and prompt in prompt_ids() else None
-
-
 def without_places(text: str) -> str:
     """A setting without the folders that only this machine has: of an absolute path its last name stays."""
     return _ABSOLUTE.sub(r"\1", text)
+
+
+def _without_places_within(value: Any) -> Any:
+    """A JSON value, all of whose texts are without places."""
+    if isinstance(value, str):
+        return without_places(value)
+    if isinstance(value, list):
+        return [_without_places_within(inner) for inner in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _without_places_within(inner) for name, inner in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def _reference(benchmark: Benchmark) -> BenchmarkReference:
@@ -165,6 +194,7 @@ def _reference(benchmark: Benchmark) -> BenchmarkReference:
         languages=list(chosen.languages) if chosen.languages else None,
         datasets=list(chosen.datasets) if chosen.datasets else None,
         limit=chosen.limit,
+        max_samples=chosen.max_samples,
         aggregation=AggregationReference.model_validate(
             benchmark.manifest.aggregation.model_dump(mode="json", include={"score", "over"})
         ),

@@ -21,10 +21,11 @@ from massie.types import ResultError, Split, SystemCard, Task
 from massie.types.systems import Name, Text
 
 RESULT = "result.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAXIMAL_BYTES = 64 << 20
 
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Plain(BaseModel):
@@ -58,6 +59,7 @@ class BenchmarkReference(Plain):
     languages: list[Name] | None = None
     datasets: list[Name] | None = None
     limit: int | None = None
+    max_samples: int | None = None
     aggregation: AggregationReference = OF_THE_PAPER
 
     @model_serializer(mode="wrap")
@@ -121,22 +123,47 @@ def rates(counts: Mapping[str, int], samples: int) -> dict[str, float | None]:
     return found
 
 
-class UsageTotals(Plain):
-    """What the run used, as far as it is known."""
+class Latency(Plain):
+    """Percentiles of the seconds from sending a request to its answer."""
 
-    seconds: float = Field(ge=0, allow_inf_nan=False)
+    p50: Seconds
+    p90: Seconds
+    p95: Seconds
+    p99: Seconds
+
+
+class UsageTotals(Plain):
+    """What the run used, as far as it is known.
+
+    ``seconds`` are summed over answers, ``wall_seconds`` over the times that the run was at work, in which it answered
+    ``per_second`` samples each second. Input tokens include those that were read from a cache, output tokens those of
+    reasoning. ``requests`` counts all that were sent, ``retries`` those after the first for a sample. ``cost`` is in US
+    dollars, by the price that ``price`` names.
+    """
+
+    seconds: Seconds
     input_tokens: int | None = None
     output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+    requests: int | None = None
+    retries: int | None = None
+    wall_seconds: Seconds | None = None
+    per_second: Seconds | None = None
+    latency: Latency | None = None
+    cost: Seconds | None = None
+    price: Text | None = None
 
 
 class Result(Plain):
     """The result of a run."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     system: SystemCard
     benchmark: BenchmarkReference
     adapter: Name
     options: dict[Name, Text] = {}
+    details: dict[Name, Any] = {}
     command: Text
     created: Name
     massie_version: Name
@@ -160,7 +187,12 @@ class Result(Plain):
         return None
 
 
-_UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+def _with_usage(plain: dict[str, Any]) -> dict[str, Any]:
+    """From 1 to 2: usage in full and the system's details, all of which may be missing."""
+    return {**plain, "schema_version": 2}
+
+
+_UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_usage}
 """Numbered functions that bring a result of a schema version to the next one; only ever appended to."""
 
 
@@ -178,7 +210,7 @@ def read_result(path: Path) -> Result:
     except (ValueError, RecursionError) as error:
         raise ResultError(f"{path}: is not JSON: {str(error)[:200]}") from error
     version: object = cast("dict[str, object]", plain).get("schema_version") if isinstance(plain, dict) else None
-    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= SCHEMA_VERSION:
         raise ResultError(f"{path}: schema_version: is {str(version)[:40]}; this MASSIE reads 1 to {SCHEMA_VERSION}")
     upgraded = cast("dict[str, Any]", plain)
     try:

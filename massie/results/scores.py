@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from massie.build import Benchmark
 from massie.catalogue import Aggregation, Over, language, metric_cards
-from massie.prompting import answer_of
+from massie.prompting import JSON, AnswerFormat, answer_of
 from massie.results.samples import samples_frame
 from massie.scoring import (
     REPLICATES,
@@ -97,18 +97,18 @@ def score(
     predictions: Iterable[Prediction],
     *,
     partial: bool = False,
-    marker: str | None = None,
+    formats: Mapping[Task, AnswerFormat] | None = None,
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> Scores:
     """Score predictions on the selected split and part of a benchmark.
 
-    ``marker`` is what stands before the answer in output texts, where the prompt declares one.
+    ``formats`` say how output texts are laid out (the ``formats`` of an adapter that has prompts); JSON where not.
     Raises PredictionsError for an id that the selection does not have or that comes twice, and IncompleteRunError
     where samples are without an answer, unless ``partial`` is asked for.
     """
     answers = dict(_by_id(predictions))
-    scored = score_samples(_answered(benchmark, answers, marker, partial))
+    scored = score_samples(_answered(benchmark, answers, formats or {}, partial))
     if answers:
         raise PredictionsError(
             f"sample {next(iter(answers))!r} is not one of {benchmark.id}'s selection ({len(answers)} such)"
@@ -149,7 +149,7 @@ def _by_id(predictions: Iterable[Prediction]) -> Iterator[tuple[str, Prediction]
 
 
 def _answered(
-    benchmark: Benchmark, answers: dict[str, Prediction], marker: str | None, partial: bool
+    benchmark: Benchmark, answers: dict[str, Prediction], formats: Mapping[Task, AnswerFormat], partial: bool
 ) -> Iterator[tuple[Sample, Answer]]:
     """Every sample that has an answer, with it; takes the answers that it uses."""
     missing: list[str] = []
@@ -158,7 +158,7 @@ def _answered(
         if prediction is None:
             missing.append(sample.id)
         else:
-            yield sample, answer_of(prediction, sample.task, marker)
+            yield sample, answer_of(prediction, sample.task, formats.get(sample.task, JSON))
     if missing and not partial:
         raise IncompleteRunError(
             f"{len(missing)} samples have no answer ({', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}); "

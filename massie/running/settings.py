@@ -5,23 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from massie.catalogue import explain
-from massie.types import RunError, Split, SystemCard
+from massie.prompting import AnswerFormat
+from massie.types import RunError, Split, SystemCard, Task
 
 SETTINGS = "run.json"
 STORE = "predictions.sqlite"
+BATCHES = "batches"
+
+
+class Mode(StrEnum):
+    """How requests go to a server."""
+
+    LIVE = "live"  # one by one, many in flight
+    BATCH = "batch"  # in files, through the provider's batch API
 
 
 class Settings(BaseModel):
     """The settings that every prediction of a run shares.
 
-    ``adapter_digest`` is the SHA-256 of the adapter's own file, where it has one; ``data`` the folder of the build.
+    ``adapter_digest`` is the SHA-256 of the adapter's own file, where it has one; ``details`` what beside the options
+    makes the system what it is (prompts with their digests, demonstrations, sampling), ``answers`` how its output texts
+    are laid out; ``data`` is the folder of the build.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +42,9 @@ class Settings(BaseModel):
     adapter: str
     adapter_digest: str | None = None
     options: dict[str, Any] = {}
+    details: dict[str, Any] = {}
+    answers: dict[Task, AnswerFormat] = {}
+    mode: Mode = Mode.LIVE
     benchmark: str
     version: str
     manifest_digest: str
@@ -50,16 +65,20 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
 
 
-def open_run(folder: Path, settings: Settings) -> None:
+def open_run(folder: Path, settings: Settings) -> Settings:
     """Begin a run in its (locked) folder, or check that the one that is there is of the same system and benchmark.
 
-    Raises RunError naming the setting that differs, or where the folder cannot be written.
+    Returns the run's settings: those that were given, with what earlier starts on other parts of the benchmark add to
+    them. Raises RunError naming the setting that differs, or where the folder cannot be written.
     """
     path = folder / SETTINGS
     if path.exists():
-        _check_same(folder, read_settings(folder), settings)
-        return
-    if (folder / STORE).exists():
+        before = read_settings(folder)
+        check_same(folder, before, settings)
+        settings = settings.model_copy(update={"details": _joined(before.details, settings.details)})
+        if settings.details == before.details:
+            return settings
+    elif (folder / STORE).exists():
         raise RunError(f"{folder}: has predictions but no {SETTINGS}; it is damaged: name another run with --name")
     try:
         partial = path.with_name(f"{SETTINGS}.partial")
@@ -67,6 +86,7 @@ def open_run(folder: Path, settings: Settings) -> None:
         partial.replace(path)
     except OSError as error:
         raise _unwritable(folder, error) from error
+    return settings
 
 
 def read_settings(folder: Path) -> Settings:
@@ -82,11 +102,12 @@ def read_settings(folder: Path) -> Settings:
         raise RunError(explain(error, path)) from error
 
 
-def _check_same(folder: Path, before: Settings, now: Settings) -> None:
+def check_same(folder: Path, before: Settings, now: Settings) -> None:
+    """Raise RunError, naming the setting, where the two could not be those of one run."""
     old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
     for name in old | new:
         was, is_now = old.get(name), new.get(name)
-        if name.partition(".")[0] in _FREE or was == is_now:
+        if name.partition(".")[0] in _FREE or was == is_now or _is_of_another_part(name, old, new):
             continue
         what = (
             "the adapter's file has changed"
@@ -99,12 +120,28 @@ def _check_same(folder: Path, before: Settings, now: Settings) -> None:
         )
 
 
+# Of the details, what is there for each task and language of the part of the benchmark that a start is about.
+_OF_PARTS = ("prompts", "demonstrations", "samples")
+
+
+def _is_of_another_part(name: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    if name.startswith("details.samples."):
+        return True
+    return name.startswith(tuple(f"details.{group}." for group in _OF_PARTS)) and (name not in old or name not in new)
+
+
+def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The details, with what only an earlier start had."""
+    return now | {group: before[group] | now[group] for group in _OF_PARTS if group in before and group in now}
+
+
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with those of a group (options, system) each under a name of its own: ``options.batch``."""
+    """The settings with those of a group each under a name of its own: ``options.k``, ``details.llm.temperature``."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
-        if name in ("options", "system"):
-            flat |= {f"{name}.{key}": part for key, part in value.items()}
+        if isinstance(value, dict):
+            inner = _flat(cast("dict[str, Any]", value))
+            flat |= {f"{name}.{key}": part for key, part in inner.items()}
         else:
             flat[name] = value
     return flat

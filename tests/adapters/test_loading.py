@@ -4,11 +4,12 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from massie.adapters import ADAPTERS, Adapter, adapter_digest, load_adapter
-from massie.types import AdapterError, UnknownNameError
+from massie.adapters import ADAPTERS, Adapter, Streaming, adapter_digest, load_adapter
+from massie.types import AdapterError, UnknownNameError, UserError
 
 WriteAdapter = Callable[[str], str]
 
@@ -23,11 +24,50 @@ class Mine:
 """
 
 
-@pytest.mark.parametrize("name", [name for name in ADAPTERS if name != "process"])
-def test_every_built_in_is_an_adapter(name: str) -> None:
+@pytest.mark.parametrize("name", ["empty", "gold", "lexicon"])
+def test_every_reference_system_is_an_adapter_of_its_name(name: str) -> None:
     adapter = load_adapter(name)
     assert isinstance(adapter, Adapter)
     assert adapter.describe().name == name
+
+
+@pytest.mark.parametrize("name", ["openai", "transformers", "vllm"])
+def test_a_language_model_is_an_adapter_that_bears_its_model_s_name(name: str) -> None:
+    adapter = load_adapter(name, {"model": "my-model"})
+    assert isinstance(adapter, Adapter)
+    assert isinstance(adapter, Streaming)
+    card = adapter.describe()
+    assert (card.name, card.model, card.kind) == ("my-model", "my-model", "language model")
+
+
+def test_every_built_in_is_one_of_these() -> None:
+    assert set(ADAPTERS) == {"empty", "gold", "lexicon", "process", "openai", "transformers", "vllm"}
+
+
+def test_a_language_model_s_card_takes_what_the_user_says_of_it() -> None:
+    card = load_adapter("openai", {"model": "m", "card": {"name": "My system", "licence": "MIT"}}).describe()
+    assert (card.name, card.model, card.licence) == ("My system", "m", "MIT")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"model": "m", "temprature": 1}, "unknown option 'temprature'; did you mean 'temperature'"),
+        ({}, "options: model: this key is missing"),
+        ({"model": "m", "temperature": "hot"}, "temperature: Input should be a valid number"),
+        ({"model": "m", "method": "guess"}, "method: "),
+        ({"model": "m", "card": {"colour": "red"}}, "colour: "),
+        ({"model": "m", "card": "red"}, "card"),
+        ({"model": "m", "base_url": "localhost:8000"}, "is no address; http://HOST:PORT/v1 is one"),
+        ({"model": "m", "base_url": "http://me:secret@host/v1"}, "would be written into the run"),
+        ({"model": "m", "headers": {"Authorization": "Bearer x"}}, "name an environment variable"),
+    ],
+)
+def test_an_option_that_will_not_do_is_told_in_one_line(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_adapter("openai", options)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_process_adapter_is_named_after_its_program_without_its_folder() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from massie.build import Benchmark, load_benchmark
 from massie.types import BuildError, Cell, Split, Task, UnknownNameError
@@ -192,3 +195,126 @@ def test_a_build_of_a_part_says_how_many_cells_the_whole_has(workshop: Any, line
     whole = workshop.build(datasets=["waters"]).manifest
     assert len(whole.cells_of(Split.TEST)) == 1
     assert whole.whole[Split.TEST] == 3
+
+
+# At most so many samples in all
+
+
+def shares(demo: Benchmark, most: int) -> dict[Cell, float]:
+    """What each cell would have of so many samples if samples could be parted."""
+    numbers = demo.numbers()
+    return {cell: most * number / sum(numbers.values()) for cell, number in numbers.items()}
+
+
+@given(most=st.integers(1, 431))
+@settings(max_examples=60, deadline=None)
+def test_of_at_most_so_many_samples_each_cell_has_its_share_within_one(demo: Benchmark, most: int):
+    drawn = demo.select(max_samples=most).numbers()
+    assert sum(drawn.values()) == most
+    for cell, share in shares(demo, most).items():
+        assert abs(drawn.get(cell, 0) - share) < 1
+    assert 0 not in drawn.values()
+
+
+@given(most=st.integers(1, 431))
+@settings(max_examples=60, deadline=None)
+def test_of_at_most_so_many_samples_each_task_and_dataset_has_its_share_within_one(demo: Benchmark, most: int):
+    """However small its cells are: a task of many cells with a few samples each is not left out."""
+    drawn = demo.select(max_samples=most).numbers()
+    expected, got = Counter[Any](), Counter[Any]()
+    for cell, share in shares(demo, most).items():
+        for group in (cell.task, (cell.task, cell.dataset)):
+            expected[group] += share
+            got[group] += drawn.get(cell, 0)
+    for group, share in expected.items():
+        assert abs(got[group] - share) < 1 + 1e-9
+
+
+@pytest.mark.parametrize("most", [1, 7, 50, 400])
+def test_at_most_so_many_samples_are_of_the_whole_and_as_many_as_are_told(demo: Benchmark, most: int):
+    part = demo.select(max_samples=most)
+    samples = part.samples()
+    assert len(samples) == most
+    assert part.numbers() == Counter(sample.cell for sample in samples)
+    assert [sample.id for sample in samples] == [key for cell in part.cells() for key in part.sample_ids(cell)]
+    drawn = {sample.id for sample in samples}
+    assert samples == [sample for sample in demo.iter_samples() if sample.id in drawn]
+    assert part.cells() == [cell for cell in demo.cells() if cell in part.numbers()]
+
+
+def test_the_samples_drawn_are_the_same_whatever_the_order_of_calls(demo: Benchmark):
+    drawn = demo.select(tasks=["NER", "RE"], languages=["swa", "eng"], max_samples=10)
+    assert drawn.select(split="test").samples() == drawn.samples() == drawn.samples()
+    assert demo.select(max_samples=10).select(tasks=["NER", "RE"]).select(languages=["swa", "eng"]) == drawn
+    assert demo.select(languages=["swa", "eng"]).select(max_samples=10, tasks=["NER", "RE"]) == drawn
+    assert demo.select(max_samples=3).select(max_samples=10, tasks=["NER", "RE"], languages=["swa", "eng"]) == drawn
+
+
+def test_the_samples_drawn_are_the_same_from_memory_and_from_disk(folder: Path, workshop: Any):
+    from_disk = Benchmark.open(folder).select(max_samples=2)
+    in_memory = Benchmark.of_build(workshop.build(id="m-light")).select(max_samples=2)
+    assert from_disk.samples() == in_memory.samples()
+
+
+def test_the_samples_drawn_are_not_the_first_of_their_cells(demo: Benchmark):
+    part = demo.select(max_samples=200)
+    firsts = {key for cell, number in part.numbers().items() for key in demo.sample_ids(cell)[:number]}
+    assert {sample.id for sample in part.samples()} != firsts
+
+
+def test_a_cell_that_keeps_as_many_keeps_the_same_and_one_that_gets_more_keeps_its_own(demo: Benchmark):
+    few, many = demo.select(max_samples=100), demo.select(max_samples=300)
+    for cell in few.cells():
+        less, more = set(few.sample_ids(cell)), set(many.sample_ids(cell))
+        assert less <= more or more <= less
+
+
+@pytest.mark.parametrize("most", [432, 433, 10**9])
+def test_at_most_as_many_as_there_are_is_the_whole(demo: Benchmark, most: int):
+    whole = demo.select(max_samples=most)
+    assert whole == demo
+    assert whole.selection.max_samples is None
+
+
+def test_a_part_widened_to_all_samples_is_whole_again(demo: Benchmark):
+    assert demo.select(max_samples=5).select(max_samples=1000) == demo
+
+
+def test_a_limit_of_each_cell_comes_before_the_most_in_all(demo: Benchmark):
+    part = demo.select(limit=1, max_samples=20)
+    firsts = {demo.sample_ids(cell)[0] for cell in demo.cells()}
+    assert {sample.id for sample in part.samples()} <= firsts
+    assert len(part.samples()) == 20
+
+
+def test_at_most_so_many_test_samples_leave_the_other_splits_whole(demo: Benchmark):
+    part = demo.select(max_samples=3)
+    for split in ("train", "dev"):
+        assert part.cells(split) == demo.cells(split)
+        assert part.numbers(split) == demo.numbers(split)
+        assert part.samples(split) == demo.samples(split)
+        assert [part.sample_ids(cell, split) for cell in part.cells(split)] == [
+            demo.sample_ids(cell, split) for cell in demo.cells(split)
+        ]
+
+
+def test_the_most_samples_are_drawn_of_the_split_that_is_named(demo: Benchmark):
+    part = demo.select(max_samples=5, split="dev")
+    assert len(part.samples()) == 5
+    assert {sample.split for sample in part.samples()} == {Split.DEV}
+    assert part.samples("test") == demo.samples()
+    assert len(part.select(split="test").samples()) == 5
+
+
+def test_a_draw_cell_by_cell_is_the_same_draw(folder: Path, demo: Benchmark):
+    for part in (Benchmark.open(folder).select(max_samples=2), demo.select(max_samples=30)):
+        alone = part.by_cell()
+        assert list(alone) == part.cells()
+        assert all(only.samples() == list(part.cell_samples(cell)) for cell, only in alone.items())
+        assert sum(sum(only.numbers().values()) for only in alone.values()) == len(part.samples())
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_fewer_samples_than_one_are_refused(demo: Benchmark, most: int):
+    with pytest.raises(BuildError, match=f"the most samples must be at least 1, not {most}"):
+        demo.select(max_samples=most)

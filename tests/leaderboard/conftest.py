@@ -66,7 +66,7 @@ def made_rows(score: float, half: float, tasks: Mapping[str, float]) -> list[dic
 def made_result(name: str, score: float = 50.0, half: float = 1.0, **changes: Any) -> dict[str, Any]:
     """A result as plain data; ``changes`` replace fields, those of system, benchmark and coverage one by one."""
     plain: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": 2,
         "system": {"name": name, "kind": "language model"},
         "benchmark": {"id": "m-demo", "version": "1", "manifest_digest": "0" * 64, "split": "test"},
         "adapter": "openai",

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from massie.build import Benchmark
+from massie.prompting import AnswerFormat
+from massie.prompting.formats import Form
 from massie.results.jobs import ScoredCell, score_stored
 from massie.results.scores import levels_of, score
 from massie.running import STORE, Settings
-from massie.scoring import totals
-from massie.types import Prediction, RunError, record_as_json
+from massie.scoring import score_sample, totals
+from massie.types import Answer, Prediction, RunError, Task, record_as_json
 
 Begin = Callable[..., Settings]
 
@@ -77,3 +80,40 @@ def test_a_damaged_store_is_named(part: Benchmark, tmp_path: Path, begin: Begin,
     path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 8192)
     with pytest.raises(RunError, match="is damaged"):
         stored(tmp_path, part, workers=workers)
+
+
+def test_failed_answers_may_be_scored_as_answers_without_structure(
+    part: Benchmark, tmp_path: Path, begin: Begin
+) -> None:
+    first, second, *others = answers(part)
+    begin(tmp_path, part, [Prediction(first.sample_id, error="timeout"), second, *others])
+    cells = list(score_stored(part, tmp_path / STORE, failed_as_invalid=True))
+    assert [cell.failed for cell in cells] == [1] + [0] * (len(cells) - 1)
+    scored = {one.sample_id: one for cell in cells if cell.scores for one in cell.scores.samples()}
+    assert set(scored) == {one.sample_id for one in answers(part)}
+    assert scored[first.sample_id].scores == invalid_score(part, first.sample_id)
+
+
+def invalid_score(part: Benchmark, key: str) -> Any:
+    """The score of a sample whose answer has no structure."""
+    sample = next(one for one in part.iter_samples() if one.id == key)
+    return score_sample(sample.task, sample.schemas, sample.gold or (), Answer(None), sample.text)
+
+
+def test_answers_are_read_by_the_format_of_their_task(demo: Benchmark, tmp_path: Path, begin: Begin) -> None:
+    part = demo.select(tasks=["NER", "ED"], languages=["swa"], limit=1)
+    begin(tmp_path, part, [Prediction(one.id, output="None") for one in part.iter_samples()])
+    cells = list(score_stored(part, tmp_path / STORE, formats={Task.NER: AnswerFormat(form=Form.PAIRS)}))
+    invalid = {cell.cell.task: cell.totals.diagnostics["invalid"] for cell in cells if cell.totals}
+    assert invalid == {Task.NER: 0, Task.ED: 1}
+
+
+def test_a_drawn_part_scores_its_samples_alone_in_any_number_of_processes(
+    demo: Benchmark, tmp_path: Path, begin: Begin
+) -> None:
+    drawn = demo.select(max_samples=12)
+    begin(tmp_path, demo, answers(demo))
+    for workers in (1, 2):
+        cells = stored(tmp_path, drawn, workers=workers)
+        scored = [id_ for cell in cells if cell.scores for id_ in cell.scores.sample_ids]
+        assert sorted(scored) == sorted(sample.id for sample in drawn.iter_samples())

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from massie.build import Benchmark
 from massie.results import RESULT, Result, read_result
 from massie.results.making import SCORES_TABLE, finish_run, without_places
+from massie.results.usage import Cost
 from massie.running import STORE, Settings, Store
-from massie.types import IncompleteRunError, Prediction, RunError, Usage
+from massie.running.prices import Price, Rates
+from massie.types import Failure, IncompleteRunError, Prediction, RunError, Span, Usage, record_as_json
 
 Begin = Callable[[Path, Benchmark, Iterable[Prediction]], Settings]
 COMMAND = "massie run m-demo --adapter empty"
@@ -146,6 +148,9 @@ def test_the_result_names_no_folder_of_this_machine(
             "address": "https://example.org/a/b",
         },
         data=str(tmp_path / "data"),
+        details={
+            "llm": {"model": str(tmp_path / "model"), "lora": [str(tmp_path / "lora")], "endpoint": "http://h/v1"}
+        },
     )
     result = finish_run(tmp_path, mine, part, without_places(f"massie run --data={tmp_path}/data"))
     text = (tmp_path / RESULT).read_text(encoding="utf-8")
@@ -154,6 +159,7 @@ def test_the_result_names_no_folder_of_this_machine(
     assert result.adapter == "my_system.py:Mine"
     assert result.options["command"] == "python 'system.py' --model=model"
     assert result.options["address"] == "https://example.org/a/b"
+    assert result.details["llm"] == {"model": "model", "lora": ["lora"], "endpoint": "http://h/v1"}
 
 
 def test_long_settings_are_cut_and_never_stop_a_finished_run(
@@ -199,3 +205,108 @@ def test_of_an_absolute_path_its_last_name_stays(text: str, shown: str) -> None:
 def test_hiding_places_twice_is_hiding_them_once(text: str) -> None:
     once = without_places(text)
     assert without_places(once) == once
+
+
+# Failed samples
+
+
+def test_failed_samples_may_be_scored_as_answers_without_structure(
+    part: Benchmark, tmp_path: Path, begin: Begin
+) -> None:
+    """Not in part: every sample was asked, and the result says how many failed."""
+    gold = [
+        Prediction(sample.id, records=[record_as_json(one, sample.task) for one in sample.gold or ()])
+        for sample in part.iter_samples()
+    ]
+    failed = {one.sample_id for one in gold[:3]}
+    predictions = [Prediction(key, error="too long", failure=Failure.CONTEXT_LENGTH) for key in sorted(failed)]
+    settings = begin(tmp_path, part, [*predictions, *gold[3:]])
+    with pytest.raises(IncompleteRunError):
+        finish_run(tmp_path, settings, part, COMMAND)
+    result = finish_run(tmp_path, settings, part, COMMAND, failed_as_invalid=True)
+    assert (result.coverage.samples, result.coverage.failed) == (len(gold), 3)
+    assert result.rows[0].diagnostics["invalid"] == 3
+    table = pd.read_parquet(tmp_path / SCORES_TABLE)
+    assert set(table[table["lf1"] == 0]["sample_id"]) == failed
+    assert set(table[table["lf1"] == 1]["sample_id"]) == {one.sample_id for one in gold[3:]}
+
+
+def test_a_whole_run_with_failures_scored_as_invalid_is_not_partial(
+    demo: Benchmark, tmp_path: Path, begin: Begin
+) -> None:
+    first, *others = answers(demo)
+    settings = begin(tmp_path, demo, [Prediction(first.sample_id, error="no connection"), *others])
+    in_part = finish_run(tmp_path, settings, demo, COMMAND, partial=True)
+    assert (in_part.partial, in_part.coverage.failed) == (True, 1)
+    whole = finish_run(tmp_path, settings, demo, COMMAND, failed_as_invalid=True)
+    assert (whole.partial, whole.ranked, whole.coverage.failed) == (False, True, 1)
+    assert whole.coverage.samples == in_part.coverage.samples + 1
+
+
+def test_a_sample_that_was_never_asked_is_no_failure(part: Benchmark, tmp_path: Path, begin: Begin) -> None:
+    first, _, *others = answers(part)
+    settings = begin(tmp_path, part, [Prediction(first.sample_id, error="no connection"), *others])
+    with pytest.raises(IncompleteRunError, match=rf"2 of {len(others) + 2} samples have no answer \(1 of them failed"):
+        finish_run(tmp_path, settings, part, COMMAND, failed_as_invalid=True)
+    assert not (tmp_path / RESULT).exists()
+
+
+def test_failures_as_invalid_change_nothing_where_none_failed(part: Benchmark, tmp_path: Path, begin: Begin) -> None:
+    settings = begin(tmp_path, part, answers(part))
+    once = finish_run(tmp_path, settings, part, COMMAND)
+    assert finish_run(tmp_path, settings, part, COMMAND, failed_as_invalid=True).rows == once.rows
+
+
+# A stratified part
+
+
+def test_a_result_of_so_many_samples_is_partial_and_says_how_many(
+    demo: Benchmark, tmp_path: Path, begin: Begin
+) -> None:
+    drawn = demo.select(max_samples=30)
+    result = finish_run(tmp_path, begin(tmp_path, drawn, answers(drawn)), drawn, COMMAND)
+    assert (result.partial, result.benchmark.max_samples, result.coverage.samples) == (True, 30, 30)
+    assert json.loads((tmp_path / RESULT).read_text(encoding="utf-8"))["benchmark"]["max_samples"] == 30
+    assert set(pd.read_parquet(tmp_path / SCORES_TABLE)["sample_id"]) == {one.id for one in drawn.iter_samples()}
+
+
+def test_as_many_samples_as_there_are_are_no_part(demo: Benchmark, tmp_path: Path, begin: Begin) -> None:
+    result = finish_run(tmp_path, begin(tmp_path, demo, answers(demo)), demo.select(max_samples=10_000), COMMAND)
+    assert (result.partial, result.benchmark.max_samples) == (False, None)
+
+
+# What the system is, and what it cost
+
+
+def test_the_result_says_what_makes_the_system_what_it_is_and_what_it_cost(
+    part: Benchmark, tmp_path: Path, begin: Begin, settings: Callable[..., Settings]
+) -> None:
+    begin(tmp_path, part, answers(part))
+    details = {"k": 3, "prompts": {"ner-en": {"sha256": "1" * 64}}, "llm": {"model": "small", "temperature": 0.0}}
+    cost = Cost(Price("small", Rates(1000.0, 10_000.0), "prices.yaml"))
+    result = finish_run(tmp_path, settings(part, details=details), part, COMMAND, cost=cost)
+    assert result.details == details
+    assert result.usage.cost == pytest.approx(result.coverage.samples * (10 * 0.001 + 2 * 0.01))
+    assert result.usage.price == "small: prices.yaml"
+    assert read_result(tmp_path / RESULT) == result
+
+
+def test_answers_are_read_as_the_settings_lay_them_out(
+    demo: Benchmark, tmp_path: Path, begin: Begin, settings: Callable[..., Settings]
+) -> None:
+    part = demo.select(tasks=["NER"], limit=1)
+    outputs = [
+        "; ".join(
+            f"{record.label}: {record.mention.surface}" for record in sample.gold or () if isinstance(record, Span)
+        )
+        for sample in part.iter_samples()
+    ]
+    begin(
+        tmp_path,
+        part,
+        [Prediction(one.id, output=said or "None") for one, said in zip(part.iter_samples(), outputs, strict=True)],
+    )
+    paired = settings(part, answers={"NER": {"form": "pairs"}})
+    assert finish_run(tmp_path, paired, part, COMMAND).rows[0].scores["lf1"].value == 100
+    as_json = settings(part)
+    assert finish_run(tmp_path, as_json, part, COMMAND).rows[0].diagnostics["invalid"] == len(outputs)

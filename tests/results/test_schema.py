@@ -75,7 +75,7 @@ def test_a_result_comes_back_as_it_was_written(result: Result, tmp_path: Path) -
 
 def test_the_file_is_plain_json_that_states_its_schema_version(result: Result, tmp_path: Path) -> None:
     write_result(result, tmp_path / RESULT)
-    assert json.loads((tmp_path / RESULT).read_text(encoding="utf-8"))["schema_version"] == SCHEMA_VERSION == 1
+    assert json.loads((tmp_path / RESULT).read_text(encoding="utf-8"))["schema_version"] == SCHEMA_VERSION == 2
 
 
 def test_writing_leaves_no_other_file(result: Result, tmp_path: Path) -> None:
@@ -132,16 +132,16 @@ def test_an_undefined_score_is_null(plain: dict[str, Any], written: Written) -> 
     assert read.rows[0].scores["f1"].value is None
 
 
-@pytest.mark.parametrize("version", [0, 2, 99, -1, None, "1", 1.0, [1], 10**30])
+@pytest.mark.parametrize("version", [0, 3, 99, -1, True, None, "1", 1.0, [1], 10**30])
 def test_a_version_that_this_massie_does_not_know_is_named(
     plain: dict[str, Any], written: Written, version: Any
 ) -> None:
-    assert "this MASSIE reads 1 to 1" in fault(written(changed(plain, ("schema_version",), version)))
+    assert "this MASSIE reads 1 to 2" in fault(written(changed(plain, ("schema_version",), version)))
 
 
 def test_a_file_without_a_version_is_refused(plain: dict[str, Any], written: Written) -> None:
     without = {key: value for key, value in plain.items() if key != "schema_version"}
-    assert fault(written(without)) == "schema_version: is None; this MASSIE reads 1 to 1"
+    assert fault(written(without)) == "schema_version: is None; this MASSIE reads 1 to 2"
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", "5", '"text"', "\x00", "{'a': 1}", "\ufeff{}", "nonsense"])
@@ -282,3 +282,82 @@ def test_any_change_of_a_result_loads_or_is_refused_in_one_sentence(
     except ResultError as error:
         assert str(error).startswith(f"{path}: ")
         assert "\n" not in str(error)
+
+
+# Older versions
+
+
+PUBLISHED = sorted((Path(__file__).parents[2] / "runs").glob("*/m-demo/result.json"))
+
+
+def test_there_are_published_results() -> None:
+    assert {path.parent.parent.name for path in PUBLISHED} >= {"empty", "gold", "lexicon"}
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.parent.parent.name)
+def test_every_published_result_loads(path: Path) -> None:
+    assert read_result(path).ranked
+
+
+def test_a_result_of_version_1_loads_with_nothing_known_of_what_came_later(
+    plain: dict[str, Any], written: Written, result: Result
+) -> None:
+    old = copy.deepcopy(plain) | {"schema_version": 1}
+    del old["details"]
+    del old["benchmark"]["max_samples"]
+    old["usage"] = {name: old["usage"][name] for name in ("seconds", "input_tokens", "output_tokens")}
+    read = read_result(written(old))
+    assert read.rows == result.rows
+    assert (read.schema_version, read.details, read.benchmark.max_samples) == (SCHEMA_VERSION, {}, None)
+    assert (read.usage.requests, read.usage.latency, read.usage.cost) == (None, None, None)
+
+
+def test_a_result_of_version_1_is_written_as_the_newest(
+    plain: dict[str, Any], written: Written, tmp_path: Path
+) -> None:
+    write_result(read_result(written(plain | {"schema_version": 1})), tmp_path / RESULT)
+    assert json.loads((tmp_path / RESULT).read_text(encoding="utf-8")) == plain
+
+
+# Usage
+
+
+USAGE: dict[str, Any] = {
+    "seconds": 12.5,
+    "input_tokens": 1000,
+    "output_tokens": 100,
+    "reasoning_tokens": 60,
+    "cached_tokens": 500,
+    "requests": 12,
+    "retries": 2,
+    "wall_seconds": 3.0,
+    "per_second": 3.3,
+    "latency": {"p50": 1.0, "p90": 2.0, "p95": 2.5, "p99": 3.0},
+    "cost": 0.25,
+    "price": "small: prices.yaml",
+}
+
+
+def test_the_usage_of_a_language_model_comes_back_as_it_was_written(
+    plain: dict[str, Any], written: Written, tmp_path: Path
+) -> None:
+    write_result(read_result(written(changed(plain, ("usage",), USAGE))), tmp_path / RESULT)
+    assert json.loads((tmp_path / RESULT).read_text(encoding="utf-8"))["usage"] == USAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cost", -1.0),
+        ("cost", math.inf),
+        ("wall_seconds", math.nan),
+        ("requests", 1.5),
+        ("latency", {"p50": 1.0}),
+        ("latency", USAGE["latency"] | {"p50": -1.0}),
+        ("latency", USAGE["latency"] | {"p999": 9.0}),
+        ("price", 5),
+        ("tokens", 5),
+    ],
+)
+def test_a_wrong_value_of_the_usage_is_named(plain: dict[str, Any], written: Written, name: str, value: Any) -> None:
+    assert fault(written(changed(plain, ("usage",), USAGE | {name: value}))).startswith(f"usage.{name}")

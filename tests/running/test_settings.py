@@ -151,3 +151,106 @@ def test_a_slug_is_a_folder_name_that_leads_nowhere_else(name: str) -> None:
 )
 def test_a_slug_is_readable(name: str, made: str) -> None:
     assert slug(name) == made
+
+
+# Language models
+
+
+PROMPT = {"task": "NER", "language": "eng", "form": "records", "sha256": "1" * 64}
+SHOWN = {"dataset": "demo-nature", "stands_in_for": None, "samples": ["a", "b"]}
+DETAILS: dict[str, Any] = {
+    "method": "few-shot",
+    "k": 2,
+    "demonstration_seed": 0,
+    "prompts": {"ner-en": PROMPT},
+    "demonstrations": {"NER/eng": SHOWN},
+    "samples": {"prompts": {"ner-en": 10}},
+    "llm": {"model": "small", "temperature": 0.0, "extra_body": {}},
+}
+OTHER_PART: dict[str, Any] = DETAILS | {
+    "prompts": {"re-en": PROMPT | {"task": "RE", "sha256": "2" * 64}},
+    "demonstrations": {"RE/eng": SHOWN | {"samples": ["c", "d"]}},
+    "samples": {"prompts": {"re-en": 99}},
+}
+WHOLE: dict[str, Any] = DETAILS | {
+    "prompts": DETAILS["prompts"] | OTHER_PART["prompts"],
+    "demonstrations": DETAILS["demonstrations"] | OTHER_PART["demonstrations"],
+    "samples": {"prompts": {"ner-en": 10, "re-en": 99}},
+}
+
+
+@pytest.fixture
+def prompted(tmp_path: Path) -> Path:
+    """The folder of a run of a language model."""
+    (tmp_path / "run").mkdir()
+    open_run(tmp_path / "run", settings(details=DETAILS))
+    return tmp_path / "run"
+
+
+def detailed(group: str, **changed: Any) -> dict[str, Any]:
+    return DETAILS | {group: DETAILS[group] | changed}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (DETAILS | {"method": "zero-shot"}, "details.method was 'few-shot' and is now 'zero-shot'"),
+        (DETAILS | {"k": 3}, "details.k was 2 and is now 3"),
+        (DETAILS | {"demonstration_seed": 1}, "details.demonstration_seed was 0 and is now 1"),
+        (detailed("prompts", **{"ner-en": PROMPT | {"sha256": "3" * 64}}), "details.prompts.ner-en.sha256 was '111"),
+        (
+            detailed("demonstrations", **{"NER/eng": SHOWN | {"samples": ["a", "z"]}}),
+            "details.demonstrations.NER/eng.samples was ['a', 'b'] and is now ['a', 'z']",
+        ),
+        (detailed("llm", temperature=0.7), "details.llm.temperature was 0.0 and is now 0.7"),
+        (detailed("llm", top_p=0.9), "details.llm.top_p was None and is now 0.9"),
+        (detailed("llm", model="large"), "details.llm.model was 'small' and is now 'large'"),
+        (detailed("llm", extra_body={"min_p": 0.1}), "details.llm.extra_body.min_p was None and is now 0.1"),
+    ],
+)
+def test_what_makes_a_language_model_another_system_is_refused_by_name(
+    prompted: Path, changed: dict[str, Any], named: str
+) -> None:
+    before = (prompted / SETTINGS).read_bytes()
+    with pytest.raises(RunError) as caught:
+        open_run(prompted, settings(details=changed))
+    assert f"begun with other settings: {named}" in str(caught.value)
+    assert (prompted / SETTINGS).read_bytes() == before
+
+
+def test_another_mode_is_refused_by_name(prompted: Path) -> None:
+    with pytest.raises(RunError, match="mode was 'live' and is now 'batch'"):
+        open_run(prompted, settings(details=DETAILS, mode="batch"))
+
+
+def test_another_layout_of_the_answers_is_refused_by_name(tmp_path: Path) -> None:
+    open_run(tmp_path, settings(answers={"NER": {"form": "records"}}))
+    with pytest.raises(RunError, match=r"answers\.NER\.form was 'records' and is now 'grouped'"):
+        open_run(tmp_path, settings(answers={"NER": {"form": "grouped"}}))
+
+
+@pytest.mark.parametrize("parts", [(DETAILS, OTHER_PART), (OTHER_PART, DETAILS), (DETAILS, WHOLE), (WHOLE, DETAILS)])
+def test_of_the_parts_that_a_run_was_started_on_the_settings_hold_all(
+    tmp_path: Path, parts: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    for details in parts:
+        returned = open_run(tmp_path, settings(details=details))
+    assert returned == read_settings(tmp_path)  # pyright: ignore[reportPossiblyUnboundVariable]
+    for group in ("prompts", "demonstrations"):
+        assert returned.details[group] == WHOLE[group]
+    for details in (DETAILS, OTHER_PART, WHOLE):
+        open_run(tmp_path, settings(details=details))
+
+
+def test_a_prompt_that_changed_is_found_also_after_another_part(prompted: Path) -> None:
+    open_run(prompted, settings(details=OTHER_PART))
+    with pytest.raises(RunError, match=r"details\.prompts\.ner-en\.sha256 was"):
+        open_run(prompted, settings(details=detailed("prompts", **{"ner-en": PROMPT | {"sha256": "3" * 64}})))
+
+
+def test_the_settings_of_an_earlier_version_continue_a_run_without_details(folder: Path) -> None:
+    plain = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    older = {key: value for key, value in plain.items() if key not in ("details", "answers", "mode")}
+    (folder / SETTINGS).write_text(json.dumps(older), encoding="utf-8")
+    assert read_settings(folder) == settings()
+    open_run(folder, settings())

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from massie.running import Store
-from massie.types import Prediction, RunError, Usage
+from massie.running.store import _MIGRATIONS  # pyright: ignore[reportPrivateUsage]
+from massie.types import Failure, Prediction, RunError, Usage
 
 GOOD = Prediction("a", records=[{"entity": "Bure", "entity_type": "person"}])
 FAILED = Prediction("a", error="no connection")
@@ -172,3 +173,166 @@ def test_a_full_disk_is_one_clear_error_that_says_what_is_kept(store: Store) -> 
         for number in range(1000):
             store.add(Prediction(str(number), output="x" * 4000))
     assert "a" in store.answered()
+
+
+# What language models say beside the answer
+
+
+COUNT = st.none() | st.integers(0, 1 << 53)
+WHOLE_USAGES = st.builds(Usage, COUNT, COUNT, st.none() | st.floats(0, 1e9), COUNT, COUNT, COUNT)
+
+
+@given(
+    usage=WHOLE_USAGES,
+    reasoning=st.none() | TEXTS,
+    logprobs=st.none() | st.lists(st.floats(-1e9, 0), max_size=5),
+    answer=ANSWERS
+    | st.tuples(TEXTS, st.sampled_from(Failure)).map(lambda pair: {"error": pair[0], "failure": pair[1]}),
+)
+def test_all_that_a_language_model_says_comes_back_as_it_was_stored(
+    usage: Usage, reasoning: str | None, logprobs: list[float] | None, answer: dict[str, Any]
+) -> None:
+    kept_usage = None if usage == Usage() else usage
+    prediction = Prediction("a", **answer, usage=kept_usage, reasoning=reasoning, logprobs=logprobs)
+    with Store(Path(":memory:")) as store:
+        store.add(prediction)
+        assert list(store.predictions()) == [prediction]
+        assert store.find(["a"]) == {"a": prediction}
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", "\udfff", "", "\U0010ffff", "</think>\n"])
+def test_any_reasoning_can_be_stored(store: Store, text: str) -> None:
+    store.add(Prediction("a", output="[]", reasoning=text))
+    (kept,) = store.predictions()
+    assert kept.reasoning == text.replace("\ud800", r"\ud800").replace("\udfff", r"\udfff")
+
+
+def test_a_failure_of_no_kind_is_the_adapters(store: Store) -> None:
+    store.add(FAILED)
+    assert next(store.predictions()).failure is Failure.ADAPTER
+
+
+def test_an_answer_takes_the_kind_of_its_failure_away(store: Store) -> None:
+    store.add(Prediction("a", error="429", failure=Failure.RATE_LIMIT))
+    store.add(GOOD)
+    assert list(store.predictions()) == [GOOD]
+
+
+def test_the_requests_of_a_failed_sample_and_of_its_answer_add_up(store: Store) -> None:
+    store.add(Prediction("a", error="503", failure=Failure.SERVER, usage=Usage(requests=6)))
+    store.add(Prediction("a", error="503", failure=Failure.SERVER, usage=Usage(requests=6)))
+    store.add(Prediction("a", output="[]", usage=Usage(10, 2, 0.5, requests=1)))
+    assert store.usage() == Usage(10, 2, 0.5, requests=13)
+    assert store.number_asked() == 1
+
+
+@pytest.mark.parametrize(("first", "then", "sum_of_both"), [(None, 2, 2), (3, None, 3), (None, None, None)])
+def test_requests_that_are_not_stated_count_as_none(
+    store: Store, first: int | None, then: int | None, sum_of_both: int | None
+) -> None:
+    store.add(Prediction("a", error="503", usage=Usage(requests=first)))
+    store.add(Prediction("a", output="[]", usage=Usage(requests=then)))
+    assert store.usage().requests == sum_of_both
+
+
+def test_what_came_from_a_cache_was_not_paid(store: Store) -> None:
+    store.add(Prediction("a", output="[]", usage=Usage(10, 2, 0.5, requests=1)))
+    store.add(Prediction("b", output="[]", usage=Usage(100, 20, 0.0, requests=0)))
+    store.add(Prediction("c", output="[]", usage=Usage(7, 1, 0.1)))  # a system that does not count requests
+    store.add(Prediction("d", error="503", usage=Usage(requests=2)))
+    assert store.usage() == Usage(117, 23, 0.6, requests=3)
+    assert store.paid_usage() == Usage(17, 3, 0.6, requests=3)
+    assert store.number_paid() == 2
+
+
+def test_latencies_are_of_answers_that_were_asked_for_in_their_order(store: Store) -> None:
+    for key, seconds, requests in (("a", 0.5, 1), ("b", 0.1, 3), ("c", 0.0, 0), ("d", 9.0, None)):
+        store.add(Prediction(key, output="[]", usage=Usage(seconds=seconds, requests=requests)))
+    store.add(Prediction("e", error="503", usage=Usage(seconds=7.0, requests=1)))
+    assert list(store.seconds()) == [0.1, 0.5]
+
+
+def test_the_time_of_all_sessions_is_summed_and_that_of_each_is_its_last_note(store: Store) -> None:
+    assert store.wall_seconds() is None
+    for started, seconds in ((1000.0, 1.0), (1000.0, 2.5), (2000.0, 4.0)):
+        store.spent(started, seconds)
+    assert store.wall_seconds() == 6.5
+
+
+def test_lasting_failures_are_told_apart(store: Store) -> None:
+    for failure in Failure:
+        store.add(Prediction(failure.name, error="it failed", failure=failure))
+    store.add(Prediction("good", output="[]"))
+    every = ["good", "absent", *(failure.name for failure in Failure)]
+    lasting = {failure.name for failure in Failure if failure.lasting}
+    assert lasting == {"CONTEXT_LENGTH", "REJECTED"}
+    assert store.unanswered(every) == set(every) - {"good"}
+    assert store.unanswered(every, lasting=True) == set(every) - {"good"} - lasting
+    assert (store.number_kept(), store.number_kept(lasting=True)) == (1, 1 + len(lasting))
+    assert store.number_failed() == len(Failure)
+
+
+# Stores of version 1
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A store as the first version made it: a good answer, a text, and a failure."""
+    path = tmp_path / "old.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{_MIGRATIONS[0]}; PRAGMA user_version = 1")
+    connection.executemany(
+        "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            ("a", '[{"entity": "Bure"}]', None, None, None, None, None, None, 1),
+            ("b", None, "text", "length", 10, 2, 0.5, None, 2),
+            ("c", None, None, None, 5, None, None, "no connection", 3),
+        ],
+    )
+    connection.commit()
+    connection.close()
+    return path
+
+
+def test_a_store_of_version_1_keeps_everything(old: Path) -> None:
+    for _ in range(2):  # while it is brought up to date, and after
+        with Store(old) as store:
+            assert list(store.predictions()) == [
+                Prediction("a", records=[{"entity": "Bure"}]),
+                Prediction("b", output="text", finish_reason="length", usage=Usage(10, 2, 0.5)),
+                Prediction("c", error="no connection", failure=Failure.ADAPTER, usage=Usage(5)),
+            ]
+            assert store.usage() == Usage(15, 2, 0.5)
+            assert store.wall_seconds() is None
+
+
+def test_old_failures_are_asked_again(old: Path) -> None:
+    with Store(old) as store:
+        assert store.unanswered(["a", "b", "c"], lasting=True) == {"c"}
+        store.add(Prediction("c", output="[]", usage=Usage(9, 1, 0.1, requests=1)))
+        assert store.answered() == {"a", "b", "c"}
+
+
+def test_an_old_store_takes_new_predictions(old: Path) -> None:
+    new = Prediction("d", output="[]", usage=Usage(1, 2, 3.0, 4, 5, 6), reasoning="because", logprobs=[-0.5])
+    with Store(old) as store:
+        store.add(new)
+        assert store.find(["d"]) == {"d": new}
+
+
+def test_the_number_of_attempts_is_kept_and_counted_on(old: Path) -> None:
+    with Store(old) as store:
+        store.add(Prediction("c", output="[]"))
+    connection = sqlite3.connect(old)
+    assert connection.execute("SELECT attempts FROM predictions ORDER BY sample_id").fetchall() == [(1,), (2,), (4,)]
+    connection.close()
+
+
+def test_a_migration_that_breaks_off_leaves_the_old_store(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("massie.running.store._MIGRATIONS", (_MIGRATIONS[0], f"{_MIGRATIONS[1]}; SELECT * FROM absent"))
+        with pytest.raises(RunError, match="cannot be used as the store of a run"):
+            Store(old)
+    with Store(old) as store:
+        assert store.answered() == {"a", "b"}
+        assert store.usage() == Usage(15, 2, 0.5)
