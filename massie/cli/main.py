@@ -14,8 +14,8 @@ COMMANDS = {
     "datasets": ("massie.cli.datasets:datasets", "The catalogue: list the datasets, show a card."),
     "fetch": ("massie.cli.building:fetch", "Download (or find in a mirror) and verify a dataset's raw files."),
     "build": ("massie.cli.building:build", "Build a benchmark from raw files."),
-    "plan": ("massie.cli.planning:plan", "Tell what a run would take: requests, tokens, dollars, time."),
     "check": ("massie.cli.checking:check", "Hold cards against their raw files: counts, labels, offsets."),
+    "plan": ("massie.cli.planning:plan", "Tell what a run would take: requests, tokens, dollars, time."),
     "run": ("massie.cli.running:run", "Run a system on a benchmark, or continue a run, and score it."),
     "score": ("massie.cli.scoring:score", "Score a run again, or a predictions file."),
     "compare": ("massie.cli.comparing:compare_command", "Compare runs: differences, intervals, p-values, ranks."),
@@ -31,6 +31,8 @@ EPILOG = """\b
 With no download:      massie run m-demo --adapter lexicon
 The board:             massie leaderboard
 From real data:        massie build m-light --dataset xsid --out data/m-light
+A language model:      massie plan m-demo --adapter openai --option model=NAME
+                       massie run m-demo --adapter openai --option model=NAME
 A system of your own:  massie check-adapter my_system.py:MyAdapter
                        massie run m-demo --adapter my_system.py:MyAdapter
 

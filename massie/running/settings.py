@@ -103,16 +103,20 @@ def read_settings(folder: Path) -> Settings:
 
 
 def check_same(folder: Path, before: Settings, now: Settings) -> None:
-    """Raise RunError, naming the setting, where the two could not be those of one run."""
+    """Raise RunError, naming the setting, where the two could not be those of one run.
+
+    Where details tell what makes the system what it is, options that change none of them (a model's share of a GPU's
+    memory, say) may differ.
+    """
     old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
-    for name in old | new:
-        was, is_now = old.get(name), new.get(name)
-        if name.partition(".")[0] in _FREE or was == is_now or _is_of_another_part(name, old, new):
-            continue
+    differing = [name for name in old | new if old.get(name) != new.get(name) and not _may_differ(name, old, new)]
+    if now.details and all(name.startswith("options.") for name in differing):
+        return
+    for name in differing:
         what = (
             "the adapter's file has changed"
             if name == "adapter_digest"
-            else f"{name} was {was!r:.200} and is now {is_now!r:.200}"
+            else f"{name} was {old.get(name)!r:.200} and is now {new.get(name)!r:.200}"
         )
         raise RunError(
             f"{folder}: this run was begun with other settings: {what}; "
@@ -124,8 +128,8 @@ def check_same(folder: Path, before: Settings, now: Settings) -> None:
 _OF_PARTS = ("prompts", "demonstrations", "samples")
 
 
-def _is_of_another_part(name: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    if name.startswith("details.samples."):
+def _may_differ(name: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    if name.partition(".")[0] in _FREE or name.startswith("details.samples."):
         return True
     return name.startswith(tuple(f"details.{group}." for group in _OF_PARTS)) and (name not in old or name not in new)
 

@@ -7,7 +7,7 @@ The folder loads offline with ``AutoModelForCausalLM`` and ``AutoTokenizer``, ch
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import torch
@@ -107,4 +107,6 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 
 if __name__ == "__main__":
-    print(make_tiny_model(Path(sys.argv[1])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the model is to lie")
+    print(make_tiny_model(parser.parse_args().folder))
