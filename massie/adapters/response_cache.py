@@ -103,12 +103,8 @@ class _CachedLocal:
 
     def __init__(self, llm: LocalLLM, cache: ResponseCache) -> None:
         self._llm, self._cache = llm, cache
-        self.model, self.settings = llm.model, llm.settings
+        self.model, self.settings, self.load = llm.model, llm.settings, llm.load
         self._settings = llm.settings()
-        self._loaded = False
-
-    def load(self) -> None:
-        """Nothing yet: where all is in the cache, the model is not needed."""
 
     def complete_all(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | RequestError]]:
         keys = [cache_key(self._settings, request) for request in requests]
@@ -120,9 +116,6 @@ class _CachedLocal:
                 left.append(place)
         if not left:
             return
-        if not self._loaded:
-            self._llm.load()
-            self._loaded = True
         for place, outcome in self._llm.complete_all([requests[place] for place in left]):
             if isinstance(outcome, Completion):
                 self._cache.add(keys[left[place]], outcome)

@@ -65,7 +65,8 @@ def send_all(llm: ServedLLM, requests: Iterable[tuple[Key, Request]], limits: Li
 
     The requests are taken one by one, as there is room for them, never more than ``concurrency`` before their outcomes
     are yielded: whoever gives no more of them ends the sending, once what is in flight has come. Raises EndpointError
-    where the server cannot be used, and what ``requests`` raise, after all that was in flight has come.
+    where the server cannot be used, and what ``requests`` raise, after all that was in flight has come; AdapterError
+    where an event loop runs already.
     """
     _refuse_nesting()
     with asyncio.Runner() as runner:

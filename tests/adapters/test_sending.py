@@ -109,7 +109,21 @@ def test_whatever_fails_every_key_comes_once_and_never_too_many_are_in_flight(
     assert outcomes.keys() == set(range(len(scripts)))
     assert texts(outcomes) == {key: str(key) for key in outcomes if key not in failures(outcomes)}
     assert llm.most <= concurrency
-    assert max(Counter(llm.sent).values()) <= attempts + 5  # what is sent again for a 429 is no attempt
+    sendings = Counter(llm.sent)
+    for key, script in enumerate(scripts):
+        assert (failures(outcomes).get(key), sendings[key]) == expected(script, attempts)
+
+
+def expected(script: Sequence[Step], attempts: int) -> tuple[Failure | None, int]:
+    """The failure that a script ends with, if it does, and after how many sendings; a 429 is no attempt."""
+    failed = 0
+    for sending, step in enumerate(script, start=1):
+        if not isinstance(step, Failure):
+            return None, sending
+        failed += step is not Failure.RATE_LIMIT
+        if step.lasting or failed == attempts:
+            return step, sending
+    return None, len(script) + 1
 
 
 @settings(deadline=None)
