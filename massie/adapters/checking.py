@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from massie.adapters.contract import Adapter, Prepared
+from massie.adapters.contract import Adapter, Prepared, Prompted
 from massie.adapters.lines import check_prediction
 from massie.adapters.loading import described, prepare, told
 from massie.build import Benchmark
-from massie.prompting import answer_of
+from massie.prompting import JSON, AnswerFormat, answer_of
+from massie.prompting.formats import Form
 from massie.types import (
     SPAN_KEYS,
     AdapterError,
@@ -71,7 +72,8 @@ def _predicted(adapter: Adapter, samples: Sequence[Sample]) -> list[Prediction]:
 def _check_task(adapter: Adapter, task: Task, samples: Sequence[Sample]) -> Iterator[Finding]:
     answers = _predicted(adapter, samples)
     yield from _check_ids(task, samples, answers)
-    yield from _check_answers(task, {sample.id: sample for sample in samples}, answers)
+    form = adapter.formats.get(task, JSON) if isinstance(adapter, Prompted) else JSON
+    yield from _check_answers(task, {sample.id: sample for sample in samples}, answers, form)
     alone = {one.sample_id: one for sample in samples[:4] for one in _predicted(adapter, [sample])}
     together = {one.sample_id: one for one in answers}
     changed = [key for key, one in alone.items() if _said(one) != _said(together.get(key))]
@@ -99,11 +101,13 @@ def _check_ids(task: Task, samples: Sequence[Sample], answers: Iterable[Predicti
         yield Finding("ok", f"{task}: each of {len(asked)} samples is answered once")
 
 
-def _check_answers(task: Task, samples: dict[str, Sample], answers: Iterable[Prediction]) -> Iterator[Finding]:
+def _check_answers(
+    task: Task, samples: dict[str, Sample], answers: Iterable[Prediction], form: AnswerFormat
+) -> Iterator[Finding]:
     counts: Counter[str] = Counter()
     example: dict[str, str] = {}
     for answer in answers:
-        for kind, what in _faults(task, samples.get(answer.sample_id), answer):
+        for kind, what in _faults(task, samples.get(answer.sample_id), answer, form):
             counts[kind] += 1
             example.setdefault(kind, what)
     for kind, number in sorted(counts.items()):
@@ -114,7 +118,7 @@ def _check_answers(task: Task, samples: dict[str, Sample], answers: Iterable[Pre
         yield Finding("ok", f"{task}: all records are well formed and of labels that were asked for")
 
 
-def _faults(task: Task, sample: Sample | None, answer: Prediction) -> Iterator[tuple[str, str]]:
+def _faults(task: Task, sample: Sample | None, answer: Prediction, form: AnswerFormat) -> Iterator[tuple[str, str]]:
     if sample is None:
         return
     try:
@@ -125,9 +129,10 @@ def _faults(task: Task, sample: Sample | None, answer: Prediction) -> Iterator[t
     if answer.error is not None:
         yield "failed", f"{answer.sample_id}: {answer.error[:200]}"
         return
-    records = answer_of(answer, task).records
+    records = answer_of(answer, task, form).records
     if records is None:
-        yield "invalid structure", f"{answer.sample_id}: no JSON answer in {str(answer.output)[:80]!r}"
+        wanted = "answer" if form.form is Form.PAIRS else "JSON answer"
+        yield "invalid structure", f"{answer.sample_id}: no {wanted} in {str(answer.output)[:80]!r}"
         return
     asked = {schema.name.casefold() for schema in sample.schemas}
     label_key = "relation" if task is Task.RE else SPAN_KEYS[task][1]

@@ -78,11 +78,16 @@ class BatchLLM(LLM, Protocol):
     """A language model whose server also takes files of requests, to be answered within a day, for less."""
 
     def complete_in_batches(
-        self, requests: Iterable[tuple[str, Request]], folder: Path, stopping: Callable[[], bool]
+        self,
+        requests: Iterable[tuple[str, Request]],
+        folder: Path,
+        stopping: Callable[[], bool],
+        report: Callable[[str], None],
     ) -> Iterator[tuple[str, Completion | RequestError]]:
         """Answer the requests, each with its key, in any order.
 
         What was submitted is noted in ``folder``: the next call goes on there, with the same keys. Once ``stopping``
-        says so, nothing more is waited for. Raises EndpointError where the server cannot be used.
+        says so, nothing more is waited for. ``report`` gets a few words on where the batches stand. Raises
+        EndpointError where the server cannot be used.
         """
         ...

@@ -96,7 +96,7 @@ def _outcomes(
     if limits.batch_folder is not None:
         if not isinstance(llm, BatchLLM):
             raise AdapterError(f"{llm.model}: its adapter has no batch API; run it without --mode batch")
-        return llm.complete_in_batches(requests, limits.batch_folder, limits.stopping)
+        return llm.complete_in_batches(requests, limits.batch_folder, limits.stopping, limits.report)
     return send_all(llm, requests, limits) if isinstance(llm, ServedLLM) else _in_batches(llm, requests, limits, load)
 
 

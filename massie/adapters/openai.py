@@ -148,7 +148,7 @@ class Endpoint:
             message = re.sub(re.escape(secret[:_TELLING]) + r"[^\s\"'<,;)]*", "...", message)
         if isinstance(error, EndpointError):
             return EndpointError(message)
-        return RequestError(error.failure, message, error.retry_after)
+        return RequestError(error.failure, message, error.retry_after, error.requests)
 
     def _key(self) -> str:
         """The key: no other server ever gets the one that is meant for OpenAI, unless it is named."""

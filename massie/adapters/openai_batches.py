@@ -205,6 +205,7 @@ class Batches:
         self._room = self._valid = True
         self._ended += 1
         self._running.remove(job)
+        self._tell()
         yield from self._take(job)
 
     def _see(self, job: Job, batch: Batch) -> None:
@@ -226,6 +227,7 @@ class Batches:
         """
         problem = next((problem for problem in batch.problems if _QUEUE_FULL.search(str(problem))), None)
         full = problem is not None and (len(self._running) > 1 or any(other.open for other in self._api.recent()))
+        self._heard = time.monotonic()
         self._note(job, None)
         self._running.remove(job)
         if problem is None:
@@ -301,13 +303,12 @@ class Batches:
 
     def _tell(self) -> None:
         jobs = [*self._running, *self._waiting]
+        words = f"{self._ended} of {self._ended + len(jobs)} batches collected"
         if jobs:
             asked = sum(job.requests for job in jobs)
             done = sum(self._counts[job].completed + self._counts[job].failed for job in jobs if job in self._counts)
-            self._report(
-                f"{self._ended} of {self._ended + len(jobs)} batches collected, of the others {done:,} of {asked:,} "
-                f"requests done{'' if self._room else '; the server has no room for more'}"
-            )
+            words += f", of the others {done:,} of {asked:,} requests done"
+        self._report(words if self._room else f"{words}; the server has no room for more")
 
     def _pause(self) -> None:
         """Wait before the next look: the longer, the longer nothing has happened."""

@@ -39,6 +39,10 @@ def _never() -> bool:
     return False
 
 
+def _silent(words: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How hard a language model is driven; none of it changes an answer.
@@ -47,7 +51,8 @@ class Limits:
     is sent before it counts as failed (a 429 does not count), ``patience`` the seconds to go on while the server says
     429 and nothing else. ``batch`` is how many requests a model in this process gets at once, ``cache`` what earlier
     runs were answered, ``batch_folder`` where the jobs of a server's batch API are noted, where that is to be used.
-    Once ``stopping`` says so, nothing is waited for but what is in flight.
+    Once ``stopping`` says so, nothing is waited for but what is in flight. ``report`` gets a few words on where batches
+    stand, from time to time.
     """
 
     concurrency: int = 32
@@ -58,6 +63,7 @@ class Limits:
     cache: ResponseCache | None = None
     batch_folder: Path | None = None
     stopping: Callable[[], bool] = _never
+    report: Callable[[str], None] = _silent
 
 
 def send_all(llm: ServedLLM, requests: Iterable[tuple[Key, Request]], limits: Limits) -> Iterator[tuple[Key, Outcome]]:

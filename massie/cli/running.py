@@ -186,6 +186,10 @@ def _check_batch_mode(adapter: Adapter, cache: Path | None, max_cost: float | No
         )
 
 
+_IN_FLIGHT = "waiting for what is in flight"
+_BATCHES_GO_ON = "submitted batches go on by themselves, and the same command collects them"
+
+
 @dataclass(frozen=True)
 class _Asking:
     """What is asked, of whom, and within which limits."""
@@ -208,7 +212,8 @@ class _Asking:
         """
         with Store(self.folder / STORE) as store:
             try:
-                with interruptible() as asked, progress(title, quiet=self.quiet, unit="samples") as advance:
+                then = _IN_FLIGHT if self.limits.batch_folder is None else _BATCHES_GO_ON
+                with interruptible(then) as asked, progress(title, quiet=self.quiet, unit="samples") as advance:
                     stopping = self._stopping(asked, store)
                     state = run_adapter(
                         self.adapter,
@@ -252,8 +257,8 @@ class _Asking:
 
 
 def _words(now: Progress) -> str:
-    """Where things stand: failures, tokens, dollars."""
-    parts: list[str] = []
+    """Where things stand: batches, failures, tokens, dollars."""
+    parts = [now.note] if now.note else []
     if now.failed:
         parts.append(f"{now.failed} failed")
     if now.input_tokens or now.output_tokens:

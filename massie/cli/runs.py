@@ -159,8 +159,8 @@ def cost_of(settings: Settings, prices: Path | None) -> Cost | None:
 
 
 @contextmanager
-def interruptible() -> Generator[Callable[[], bool]]:
-    """Tells whether someone pressed Ctrl-C; the second time it ends the command at once."""
+def interruptible(then: str) -> Generator[Callable[[], bool]]:
+    """Tells whether someone pressed Ctrl-C, and who did, what comes ``then``; a second one ends the command at once."""
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -168,7 +168,7 @@ def interruptible() -> Generator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        click.echo("massie: waiting for what is in flight; Ctrl-C again ends at once", err=True)
+        click.echo(f"massie: {then}; Ctrl-C again ends at once", err=True)
 
     before = signal.signal(signal.SIGINT, handle)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from massie.adapters import Adapter, Limits, Streaming, prepare
@@ -13,13 +13,7 @@ from massie.build import Benchmark
 from massie.running.asking import BATCH, SILENT, answers_in_batches, answers_of_stream
 from massie.running.pending import Pending
 from massie.running.store import Store
-from massie.types import (
-    Failure,
-    Prediction,
-    RunError,
-    Sample,
-    Usage,
-)
+from massie.types import Failure, Prediction, RunError, Sample, Usage
 
 _HOPELESS = 50
 """So many samples that fail one after the other are nobody's fault but the system's: the run stops."""
@@ -29,8 +23,8 @@ _HOPELESS = 50
 class Progress:
     """Where a run stands: samples in all, answered before and now, failed now; tokens of now, US dollars of all starts.
 
-    ``done`` also counts what failed before for a lasting reason, and is not asked again. ``stopped`` says why the run
-    ended before its last sample, where it did.
+    ``done`` also counts what failed before for a lasting reason, and is not asked again. ``note`` is what the system
+    says of where it stands. ``stopped`` says why the run ended before its last sample, where it did.
     """
 
     total: int
@@ -39,6 +33,7 @@ class Progress:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
+    note: str = ""
     stopped: str | None = None
 
 
@@ -99,8 +94,10 @@ def run(
 
     What the adapter raises on a sample is recorded as that sample's failure, and the run goes on; what failed before is
     asked again, with ``retry_failed`` also what failed for a lasting reason. ``stream`` answers in place of the adapter
-    itself, where its replicas do that elsewhere. Memory is bounded by a part of a cell and
-    what is in flight. Raises RunError where nothing but failures comes, EndpointError where an endpoint cannot be used.
+    itself, where its replicas do that elsewhere. Memory is bounded by a part of a cell and what is in flight.
+
+    Raises RunError where nothing but failures comes, EndpointError where an endpoint cannot be used, and AdapterError
+    where an adapter that takes a stream breaks its contract.
     """
     pending = Pending(benchmark, store, retry_failed)
     left = pending.numbers()
@@ -112,15 +109,24 @@ def run(
         if stream is None:
             prepare(adapter, benchmark)
         if stream is None and isinstance(adapter, Streaming):
-            stream = partial(_streamed, adapter, limits or Limits())
+            limits = replace(limits or Limits(), report=partial(_noted, progress, report))
+            stream = partial(_streamed, adapter, limits)
         samples = pending.samples(list(left), by_head=isinstance(adapter, Streaming))
-        session = _Session(store, progress, stopping or Stopping(), report)
+        # In batch mode all was asked before the first answer comes, and failures come together.
+        hopeless = _HOPELESS if limits is None or limits.batch_folder is None else total + 1
+        session = _Session(store, progress, stopping or Stopping(), report, hopeless)
         asked = session.asked(samples)
         if stream is not None:
             session.keep(answers_of_stream(stream, asked, session.in_flight), to_the_end=True)
         else:
             session.keep(answers_in_batches(adapter, asked, batch or BATCH), to_the_end=False)
     return progress
+
+
+def _noted(progress: Progress, report: Callable[[Progress], None] | None, note: str) -> None:
+    progress.note = note
+    if report:
+        report(progress)
 
 
 def _streamed(adapter: Streaming, limits: Limits, samples: Iterable[Sample]) -> Iterator[Prediction]:
@@ -131,8 +137,15 @@ class _Session:
     """One start of a run: what is in flight, what came, and when to stop."""
 
     def __init__(
-        self, store: Store, progress: Progress, stopping: Stopping, report: Callable[[Progress], None] | None
+        self,
+        store: Store,
+        progress: Progress,
+        stopping: Stopping,
+        report: Callable[[Progress], None] | None,
+        hopeless: int,
     ) -> None:
+        """After ``hopeless`` failures in a row the run stops."""
+        self._hopeless = hopeless
         self._store = store
         self._progress = progress
         self._stopping = stopping
@@ -179,9 +192,9 @@ class _Session:
             self._note_time()
         if self._report:
             self._report(self._progress)
-        if self._failed_in_a_row >= _HOPELESS:
+        if self._failed_in_a_row >= self._hopeless:
             raise RunError(
-                f"{_HOPELESS} samples failed one after the other, the last with: {_last_line(prediction.error)}; "
+                f"{self._hopeless} samples failed one after the other, the last with: {_last_line(prediction.error)}; "
                 "the run was stopped and what is answered is kept: mend the cause and run the same command again"
             )
 

@@ -106,11 +106,11 @@ def check_same(folder: Path, before: Settings, now: Settings) -> None:
     """Raise RunError, naming the setting, where the two could not be those of one run.
 
     Where details tell what makes the system what it is, options that change none of them (a model's share of a GPU's
-    memory, say) may differ.
+    memory, say) may differ. The prompts' names may not: those of another part of the benchmark tell nothing of them.
     """
     old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
     differing = [name for name in old | new if old.get(name) != new.get(name) and not _may_differ(name, old, new)]
-    if now.details and all(name.startswith("options.") for name in differing):
+    if now.details and all(name.startswith("options.") and name != "options.prompt" for name in differing):
         return
     for name in differing:
         what = (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from massie.adapters import check_prediction, parse_prediction, read_predictions, sample_line
 from massie.adapters.lines import MAXIMAL_LINE, PredictionLine
 from massie.build import Benchmark
-from massie.types import Prediction, PredictionsError, Sample, Schema, Split, Task, Usage
+from massie.types import Failure, Prediction, PredictionsError, Sample, Schema, Split, Task, Usage
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 JSON = st.recursive(
@@ -26,18 +26,22 @@ JSON = st.recursive(
     max_leaves=8,
 )
 COUNTS = st.none() | st.integers(0, 1 << 53)
-USAGES = st.builds(Usage, COUNTS, COUNTS, st.none() | st.floats(0, 1e6)).map(
+USAGES = st.builds(Usage, COUNTS, COUNTS, st.none() | st.floats(0, 1e6), COUNTS, COUNTS, COUNTS).map(
     lambda usage: None if usage == Usage() else usage
 )
 IDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 PREDICTIONS = st.builds(
-    lambda key, answer, reason, usage: Prediction(key, **answer, finish_reason=reason, usage=usage),
+    lambda key, answer, reason, usage, reasoning, logprobs: Prediction(
+        key, **answer, finish_reason=reason, usage=usage, reasoning=reasoning, logprobs=logprobs
+    ),
     IDS,
     st.lists(JSON, max_size=4).map(lambda records: {"records": records})
     | TEXTS.map(lambda text: {"output": text})
-    | TEXTS.map(lambda text: {"error": text}),
+    | st.tuples(TEXTS, st.none() | st.sampled_from(Failure)).map(lambda pair: {"error": pair[0], "failure": pair[1]}),
     st.none() | TEXTS,
     USAGES,
+    st.none() | TEXTS,
+    st.none() | st.lists(st.floats(-1e9, 0), max_size=3),
 )
 
 
@@ -52,6 +56,12 @@ def line_of(prediction: Prediction) -> bytes:
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "seconds": usage.seconds,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "requests": usage.requests,
+        "failure": prediction.failure,
+        "reasoning": prediction.reasoning,
+        "logprobs": prediction.logprobs,
     }
     given_parts = {key: value for key, value in plain.items() if value is not None}
     return json.dumps(given_parts, ensure_ascii=False).encode()
@@ -98,6 +108,14 @@ def test_any_object_is_a_prediction_or_one_sentence(plain: dict[str, Any]) -> No
         ('{"id": "a", "output": "", "input_tokens": 1.5}', "input_tokens: "),
         ('{"id": "a", "output": "", "input_tokens": 1e400}', "input_tokens: "),
         ('{"id": "a", "output": "", "input_tokens": ' + "9" * 5000 + "}", ""),
+        ('{"id": "a", "output": "", "reasoning_tokens": -1}', "reasoning_tokens: "),
+        ('{"id": "a", "output": "", "cached_tokens": 1.5}', "cached_tokens: "),
+        ('{"id": "a", "output": "", "requests": true}', "requests: "),
+        ('{"id": "a", "error": "no", "failure": "boredom"}', "failure: "),
+        ('{"id": "a", "output": "", "reasoning": []}', "reasoning: "),
+        ('{"id": "a", "output": "", "logprobs": [NaN]}', "logprobs.0: "),
+        ('{"id": "a", "output": "", "logprobs": ["-1"]}', "logprobs.0: "),
+        ('{"id": "a", "reasoning": "no answer"}', "exactly one of records, output and error must be given"),
         ('{"id": "a", "output": "\\ud800"}', "Invalid JSON: "),
         ('{"id": "' + "a" * 201 + '", "output": ""}', "id: "),
         ("[]", "Input should be an object"),
@@ -121,6 +139,9 @@ def test_a_line_that_is_no_prediction_says_why(line: str, what: str) -> None:
         (Prediction("a", output=5), "output: "),
         (Prediction("a", output="", usage=Usage(input_tokens=1 << 60)), "input_tokens: "),
         (Prediction("a", output="", usage=Usage(seconds=math.nan)), "seconds: "),
+        (Prediction("a", output="", usage=Usage(requests=-1)), "requests: "),
+        (Prediction("a", output="", logprobs=[math.inf]), r"logprobs\.0: "),
+        (Prediction("a", error="no", failure="boredom"), "failure: "),
         (Prediction(5, output=""), "id: "),
     ],
 )
@@ -131,6 +152,10 @@ def test_a_prediction_that_never_was_a_line_keeps_the_same_rules(prediction: Pre
 
 def test_records_may_be_a_tuple() -> None:
     check_prediction(Prediction("a", records=({"entity": "x"},)))
+
+
+def test_logprobs_may_be_a_tuple() -> None:
+    check_prediction(Prediction("a", output="", logprobs=(-0.5, 0.0)))
 
 
 def test_a_sample_line_holds_what_is_asked_and_no_gold(demo: Benchmark) -> None:

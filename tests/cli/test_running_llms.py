@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -15,7 +16,7 @@ from massie.adapters.openai import OpenAI
 from massie.build import Benchmark
 from massie.prompting import load_prompt
 from massie.running import Store, read_settings
-from massie.types import Sample
+from massie.types import Failure, Prediction, Sample
 from tests.servers.completions import message_id
 from tests.servers.processes import ServerProcess
 
@@ -510,3 +511,121 @@ def test_a_system_without_a_batch_api_is_not_run_in_batches(massie: Massie) -> N
     line = the_line(massie("run", "m-demo", "--adapter", "lexicon", "--mode", "batch"))
     assert "--mode batch: the adapter has no batch API" in line
     assert not Path("runs").exists()
+
+
+# The check of the contract
+
+
+def test_a_language_model_is_checked_as_its_prompts_lay_out_the_answers(
+    massie: Massie, fault_server: ServerProcess
+) -> None:
+    fault_server.behave(content="None")  # what says in pairs that there are none, and no JSON
+    options = {"base_url": fault_server.base_url, "model": "small", "method": "zero-shot", "prompt": "ner-pairs-en"}
+    done = massie("check-adapter", "openai", *chosen(options), "--json")
+    assert done.code == 1
+    problems = [finding["what"].partition(": ")[0] for finding in done.json if finding["outcome"] == "problem"]
+    assert sorted(problems) == ["ED", "EE", "RE", "SF"]
+
+
+# A real model, of random weights: the way there and back
+
+
+@pytest.fixture
+def tiny(massie: Massie, built: tuple[Path, Any], model_server: ServerProcess) -> Massie:
+    """Runs the tiny model on M-DEMO, each answer of 16 tokens at most unless other options say otherwise."""
+
+    def run(*words: str | Path, **options: object) -> Any:
+        given = {"base_url": model_server.base_url, "model": "tiny", "max_new_tokens": 16} | options
+        return massie("run", "m-demo", "--data", built[0], "--adapter", "openai", *chosen(given), *words)
+
+    return run
+
+
+TINY = Path("runs/local/tiny/m-demo")
+
+
+def answers() -> list[Prediction]:
+    with Store(TINY / "predictions.sqlite") as store:
+        return list(store.predictions())
+
+
+def test_a_run_of_a_real_model_that_talks_nonsense_is_whole_and_every_answer_is_invalid(tiny: Massie) -> None:
+    done = tiny("--max-samples", "10", "--json", method="zero-shot")
+    assert done.code == 0, done.err
+    diagnostics = done.json["rows"][0]["diagnostics"]
+    assert (diagnostics["invalid"], diagnostics["truncated"]) == (10, 10)
+    assert done.json["rows"][0]["scores"]["lf1"]["value"] == 0
+    assert {answer.finish_reason for answer in answers()} == {"length"}
+    usage = done.json["usage"]
+    assert (usage["requests"], usage["retries"], usage["output_tokens"]) == (10, 0, 10 * 16)
+    assert usage["input_tokens"] == sum(answer.usage.input_tokens or 0 for answer in answers() if answer.usage)
+    assert usage["latency"]["p50"] > 0
+
+
+@pytest.mark.parametrize(
+    ("form", "tasks"), [("records", ["NER", "RE", "SF", "ED", "EE"]), ("grouped", ["NER", "SF", "ED"])]
+)
+def test_structured_output_makes_every_answer_of_a_real_model_one_that_its_schema_allows(
+    tiny: Massie, demo: Benchmark, form: str, tasks: list[str]
+) -> None:
+    words = [word for task in tasks for word in ("--task", task)]
+    options = {"method": "zero-shot", "form": form, "structured_output": "json_schema", "max_new_tokens": 600}
+    done = tiny(*words, "--max-samples", "20", "--json", **options)
+    assert done.code == 0, done.err
+    diagnostics = done.json["rows"][0]["diagnostics"]
+    assert (diagnostics["invalid"], diagnostics["truncated"], diagnostics["off_schema"]) == (0, 0, 0)
+    assert diagnostics["predicted"] > 0
+    assert done.json["details"]["structured_output"] == "json_schema"
+    method = OpenAI(model="tiny", **{**options, "base_url": "http://localhost/v1"}).method
+    schemas = {sample.id: method.request(sample).schema for sample in demo.iter_samples() if sample.task in tasks}
+    given = answers()
+    assert len(given) == 20
+    for answer in given:
+        jsonschema.validate(json.loads(answer.output or ""), schemas[answer.sample_id] or pytest.fail("no schema"))
+
+
+def test_a_prompt_that_is_too_long_for_a_real_model_fails_alone(tiny: Massie) -> None:
+    """Three demonstrations of EE have more tokens than the tiny model's context."""
+    done = tiny("--task", "NER", "--task", "EE", "--language", "eng", "--limit", "1", method="few-shot", k=3)
+    assert done.code == 1
+    assert "failed: 400 This model's maximum context length is 2048 tokens" in done.err
+    failures = {answer.failure for answer in answers()}
+    assert failures == {None, Failure.CONTEXT_LENGTH}
+
+
+def test_thoughts_of_a_real_teacher_are_shown_by_chain_of_thought(
+    massie: Massie, tiny: Massie, built: tuple[Path, Any], model_server: ServerProcess
+) -> None:
+    teacher = chosen({"base_url": model_server.base_url, "model": "tiny", "max_new_tokens": 16})
+    part = ("--task", "SF", "--language", "swa")
+    words = ("--data", built[0], "--adapter", "openai", *teacher, "--demonstrations", "1", "--out", "thoughts.json")
+    thought = massie("prompts", "think", *part, *words)
+    assert thought.code == 0, thought.err
+    done = tiny(*part, "--limit", "2", "--json", method="chain-of-thought", k=1, thoughts="thoughts.json")
+    assert done.code == 0, done.err
+    details = done.json["details"]
+    assert details["method"] == "chain-of-thought"
+    assert details["thoughts"]["teacher"]["model"] == "tiny"
+    assert "thoughts" not in details["thoughts"]  # they tell of a dataset's texts
+    assert set(details["prompts"]) == {"sf-cot-en"}
+
+
+def test_demonstrations_in_the_language_of_the_sample_reach_a_real_model(tiny: Massie, demo: Benchmark) -> None:
+    options = {"method": "few-shot", "k": 1, "demonstrations": "in-language"}
+    done = tiny("--task", "SF", "--language", "swa", "--limit", "2", "--json", **options)
+    assert done.code == 0, done.err
+    (shown,) = done.json["details"]["demonstrations"].items()
+    train = {sample.id for sample in demo.select(tasks=["SF"], languages=["swa"]).iter_samples("train")}
+    assert shown[0] == "SF/swa"
+    assert set(shown[1]["samples"]) <= train
+
+
+def test_a_real_model_is_checked_in_plain_words(massie: Massie, model_server: ServerProcess) -> None:
+    options = {"base_url": model_server.base_url, "model": "tiny", "max_new_tokens": 4, "method": "zero-shot"}
+    done = massie("check-adapter", "openai", *chosen(options))
+    assert done.code == 1
+    assert "describe() names the system 'tiny'" in done.out
+    for task in ("NER", "RE", "SF", "ED", "EE"):
+        assert f"{task}: each of 24 samples is answered once" in done.out
+        assert f"{task}: invalid structure: " in done.out
+    assert done.out.splitlines()[-1] == "openai: 5 problems"

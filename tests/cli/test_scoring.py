@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from massie.results import read_result
 from massie.running import Store
+from massie.running.store import _MIGRATIONS  # pyright: ignore[reportPrivateUsage]
 
 Massie = Callable[..., Any]
 
@@ -196,3 +198,75 @@ def test_a_name_that_is_too_long_is_cut(massie: Massie, write: Write, lines: lis
     done = massie(*SCORE, "--name", "n" * 300, "--json")
     assert done.code == 0, done.err
     assert len(done.json["system"]["name"]) == 200
+
+
+# Failed samples and drawn parts
+
+
+@pytest.mark.usefixtures("system")
+def test_a_run_with_failures_is_scored_without_them_or_with_them_as_invalid(
+    massie: Massie, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINE_FAILS", ids[1])
+    assert massie(*RUN).code == 1
+    words = ("score", "runs/local/mine/m-demo", *PART, "--json")
+    assert massie(*words).code == 2
+    in_part = massie(*words, "--partial").json
+    assert (in_part["coverage"]["samples"], in_part["rows"][0]["diagnostics"]["invalid"]) == (len(ids) - 1, 0)
+    as_invalid = massie(*words, "--failed-as-invalid").json
+    assert (as_invalid["coverage"]["samples"], as_invalid["rows"][0]["diagnostics"]["invalid"]) == (len(ids), 1)
+    assert in_part["coverage"]["failed"] == as_invalid["coverage"]["failed"] == 1
+
+
+@pytest.mark.usefixtures("system")
+def test_what_was_never_asked_is_not_scored_as_invalid(massie: Massie) -> None:
+    assert massie(*RUN).code == 0
+    done = massie("score", "runs/local/mine/m-demo", "--task", "EE", "--failed-as-invalid")
+    assert done.code == 2
+    assert "45 of 48 samples have no answer (0 of them failed)" in done.err
+
+
+def test_a_whole_run_with_failures_as_invalid_is_whole_and_says_how_many(
+    massie: Massie, lexicon: tuple[Path, Any]
+) -> None:
+    shutil.copytree(lexicon[0] / "runs", "runs")
+    folder = Path("runs/local/lexicon/m-demo")
+    connection = sqlite3.connect(folder / "predictions.sqlite")
+    with connection:
+        connection.execute(
+            "UPDATE predictions SET error = 'too long', failure = 'context length', records = NULL WHERE sample_id IN "
+            "(SELECT sample_id FROM predictions LIMIT 2)"
+        )
+    connection.close()
+    assert massie("score", folder).code == 2
+    done = massie("score", folder, "--failed-as-invalid", "--json")
+    assert done.code == 0, done.err
+    coverage = done.json["coverage"]
+    assert (done.json["partial"], coverage["samples"], coverage["failed"]) == (False, 432, 2)
+
+
+@pytest.mark.usefixtures("system")
+def test_a_run_of_so_many_samples_is_scored_on_the_same_again(massie: Massie) -> None:
+    first = massie("run", "m-demo", "--adapter", "mine.py:Mine", "--max-samples", "12", "--json").json
+    again = massie("score", "runs/local/mine/m-demo", "--json").json
+    assert first["benchmark"]["max_samples"] == again["benchmark"]["max_samples"] == 12
+    assert first["coverage"] == again["coverage"]
+    assert first["rows"] == again["rows"]
+
+
+def test_a_run_whose_store_is_of_the_first_version_is_scored(massie: Massie, lexicon: tuple[Path, Any]) -> None:
+    shutil.copytree(lexicon[0] / "runs", "runs")
+    folder = Path("runs/local/lexicon/m-demo")
+    with Store(folder / "predictions.sqlite") as store:
+        rows = [(one.sample_id, json.dumps(one.records)) for one in store.predictions()]
+    for path in folder.glob("predictions.sqlite*"):
+        path.unlink()
+    connection = sqlite3.connect(folder / "predictions.sqlite")
+    connection.executescript(f"{_MIGRATIONS[0]}; PRAGMA user_version = 1")
+    connection.executemany("INSERT INTO predictions (sample_id, records, attempts) VALUES (?, ?, 1)", rows)
+    connection.commit()
+    connection.close()
+    before = read_result(folder / "result.json")
+    done = massie("score", folder, "--json")
+    assert done.code == 0, done.err
+    assert done.json["rows"] == [row.model_dump(mode="json") for row in before.rows]

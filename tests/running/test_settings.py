@@ -254,3 +254,14 @@ def test_the_settings_of_an_earlier_version_continue_a_run_without_details(folde
     (folder / SETTINGS).write_text(json.dumps(older), encoding="utf-8")
     assert read_settings(folder) == settings()
     open_run(folder, settings())
+
+
+def test_an_option_that_changes_none_of_the_details_may_differ(prompted: Path) -> None:
+    open_run(prompted, settings(details=DETAILS, options={"threshold": 0.5, "label": "person", "memory": 0.9}))
+
+
+def test_another_prompt_is_refused_although_its_details_could_be_of_another_part(tmp_path: Path) -> None:
+    mine = DETAILS | {"prompts": {"mine": PROMPT | {"sha256": "4" * 64}}}
+    open_run(tmp_path, settings(details=DETAILS, options={}))
+    with pytest.raises(RunError, match=r"options\.prompt was None and is now 'mine\.yaml'"):
+        open_run(tmp_path, settings(details=mine, options={"prompt": "mine.yaml"}))
