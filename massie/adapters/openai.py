@@ -49,7 +49,7 @@ class Endpoint:
 
     def settings(self) -> dict[str, Any]:
         """The endpoint and all parameters but those of the request itself."""
-        kept = self.options.model_dump(mode="json", exclude={"api_key_env", "organization", "project", "headers"})
+        kept = self.options.model_dump(mode="json", exclude={"api_key_env", "organization", "project"})
         kept["temperature"] = self.options.sent_temperature
         return {"endpoint": kept.pop("base_url") or OPENAI, **kept}
 

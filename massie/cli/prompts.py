@@ -85,7 +85,7 @@ def show(
     \b
     massie prompts show ner-en
     massie prompts show my-prompt.yaml --demonstrations 3 --language swa
-    massie prompts show re-en --method few-shot --benchmark m-light --data data/m-light
+    massie prompts show re-en --benchmark m-light --data data/m-light
     """
     loaded = load_prompt(prompt)
     part = load_benchmark(benchmark, data=data, task=loaded.task, language=language)
@@ -165,7 +165,7 @@ def think(
     Thoughts tell of the texts of a dataset: the file stays with you, as its licence says of the dataset itself.
 
     \b
-    massie prompts think --benchmark m-light --data data/m-light --adapter openai --option model=MODEL --out FILE
+    massie prompts think --adapter openai --option model=NAME --out thoughts.json
     """
     part = load_benchmark(benchmark, data=data).select(tasks=tasks, languages=languages)
     teacher = load_adapter(adapter_name, parse_options(options))

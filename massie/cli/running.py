@@ -62,7 +62,7 @@ from massie.types import UserError
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=600.0, help="Seconds of a request.")
 @click.option("--attempts", type=click.IntRange(min=1), default=6, show_default=True, help="Sendings of a request.")
 @click.option("--cache", type=click.Path(path_type=Path), help="A file of responses that runs share.")
-@click.option("--max-cost", type=click.FloatRange(min=0, min_open=True), help="Stop before more US dollars are spent.")
+@click.option("--max-cost", type=click.FloatRange(min=0, min_open=True), help="Stop before the run costs more dollars.")
 @PRICES_OPTION
 @click.option(
     "--mode",

@@ -109,7 +109,7 @@ def test_a_run_is_scored_and_its_result_tells_what_it_used(
     assert usage["input_tokens"] > 100 * len(samples)
     assert 0 < usage["latency"]["p50"] <= usage["latency"]["p99"] < 30
     assert usage["wall_seconds"] > 0
-    assert usage["per_second"] == pytest.approx(len(samples) / usage["wall_seconds"], rel=0.01)
+    assert usage["per_second"] == pytest.approx(len(samples) / usage["wall_seconds"], rel=0.05)
     assert usage["cost"] is None
 
 

@@ -43,7 +43,7 @@ def result(name: str, score: float, **changes: Any) -> dict[str, Any]:
     places = [("overall", None, "overall"), ("task", "NER", "NER"), ("cell", "NER", "set-one/eng")]
     places += [("language", "NER", code) for code in ("eng", "swa", "tur", "ara", "vie")]
     plain: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": 2,
         "system": {
             "name": name,
             "kind": "language model",

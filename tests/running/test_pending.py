@@ -103,6 +103,15 @@ def test_what_failed_is_asked_again_unless_it_would_fail_again(part: Benchmark, 
     assert key in ids_of(pending(part, store, failed_too=True))
 
 
+@pytest.mark.parametrize("failure", list(Failure))
+def test_as_many_are_told_to_be_left_as_are_asked(part: Benchmark, store: Store, failure: Failure) -> None:
+    for cell in part.cells():
+        store.add(Prediction(part.sample_ids(cell)[0], error="it failed", failure=failure))
+        for failed_too in (True, False):
+            told = sum(Pending(part, store, failed_too).numbers().values())
+            assert told == len(pending(part, store, failed_too=failed_too))
+
+
 def test_a_lasting_failure_that_was_answered_after_all_is_not_asked_again(part: Benchmark, store: Store) -> None:
     key = part.sample_ids(part.cells()[0])[0]
     store.add(Prediction(key, error="too long", failure=Failure.CONTEXT_LENGTH))
