@@ -2,7 +2,7 @@
 
 from massie.adapters.chat_completions import OPENAI
 from massie.adapters.checking import Finding, check_adapter
-from massie.adapters.contract import Adapter, Prepared, Prompted, Streaming
+from massie.adapters.contract import Adapter, Prepared, Prompted, Streaming, Tuned
 from massie.adapters.lines import check_prediction, parse_prediction, read_predictions, sample_line
 from massie.adapters.loading import ADAPTERS, adapter_digest, described, load_adapter, prepare
 from massie.adapters.response_cache import ResponseCache
@@ -18,6 +18,7 @@ __all__ = [
     "Prompted",
     "ResponseCache",
     "Streaming",
+    "Tuned",
     "adapter_digest",
     "check_adapter",
     "check_prediction",

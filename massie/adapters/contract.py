@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from massie.adapters.sending import Limits
@@ -70,4 +70,14 @@ class Prompted(Protocol):
 
     def details(self) -> Mapping[str, Any]:
         """What, beside its options, makes the system what it is; JSON values. Asked for after ``prepare``."""
+        ...
+
+
+@runtime_checkable
+class Tuned(Protocol):
+    """An adapter with options that change no answer: another may be given when a run goes on."""
+
+    @property
+    def tuning(self) -> Collection[str]:
+        """Their names."""
         ...

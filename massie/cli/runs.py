@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from massie._version import __version__
-from massie.adapters import OPENAI, Adapter, Prompted, adapter_digest, described, load_adapter, prepare
+from massie.adapters import OPENAI, Adapter, Prompted, Tuned, adapter_digest, described, load_adapter, prepare
 from massie.build import Benchmark, load_benchmark
 from massie.catalogue import Catalogue, Content, metric_cards, read_yaml, validated
 from massie.cli.output import print_json, print_table, progress, warn, when_long
@@ -127,6 +127,7 @@ def settings_of(
         adapter=name,
         adapter_digest=adapter_digest(name),
         options=dict(options),
+        tuning=sorted(adapter.tuning) if isinstance(adapter, Tuned) else [],
         details={} if prompted is None else dict(prompted.details()),
         answers={} if prompted is None else dict(prompted.formats),
         mode=mode,
@@ -213,13 +214,18 @@ def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
 
 
 def refuse_secrets(options: Mapping[str, Any], where: str) -> None:
-    """Raise UsageError for an option that holds a secret by its name."""
-    for key in options:
+    """Raise UsageError for an option, or a part of one, that holds a secret by its name.
+
+    ``headers`` may name environment variables, which their adapter sees to.
+    """
+    for key, value in options.items():
         if _SECRET.search(key) and not key.endswith("_env"):
             raise click.UsageError(
                 f"{where} {key}: options are written into the run and its result; let the adapter read secrets from "
                 "the environment"
             )
+        if isinstance(value, dict) and key != "headers":
+            refuse_secrets(cast("dict[str, Any]", value), f"{where} {key}.")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +33,6 @@ class Method:
         self._instructions: dict[Task, Instructions] = {}
         self._heads: dict[tuple[str, str | None], _Heads] = {}
         self._puts: dict[tuple[Task, str], _Put] = {}
-        self._numbers: Counter[tuple[Task, str]] = Counter()
 
     @property
     def name(self) -> str:
@@ -57,10 +55,7 @@ class Method:
         drawing = Drawing(benchmark, options.shots, options.demonstration_seed, options.demonstrations)
         self._puts.clear()
         self._heads.clear()
-        self._numbers.clear()
-        for cell, number in benchmark.numbers().items():
-            self._numbers[cell.task, cell.language] += number
-        for task, language in self._numbers:
+        for task, language in dict.fromkeys((cell.task, cell.language) for cell in benchmark.cells()):
             drawn = drawing.for_samples_in(language, self._files[task].prompt) if options.shots else None
             self._puts[task, language] = self._put(task, language, drawn, benchmark)
 
@@ -82,8 +77,8 @@ class Method:
     def details(self) -> dict[str, Any]:
         """What was resolved, as JSON values without any text of a dataset.
 
-        The prompts with the SHA-256 of their files, the demonstrations by dataset and sample ids, and ``samples``: how
-        many samples, of those looked at, each prompt and each set of demonstrations is put before.
+        The prompts with the SHA-256 of their files, and the demonstrations of each task and language by dataset and
+        sample ids; samples in a language that has none are shown the English ones.
         """
         options = self._options
         resolved: dict[str, Any] = {
@@ -99,7 +94,6 @@ class Method:
             resolved["demonstrations"] = {f"{drawn.task}/{drawn.language}": drawn.as_json() for drawn in self._shown()}
         if self._thoughts is not None:
             resolved["thoughts"] = self._thoughts.provenance() | {"sha256": self._thoughts_sha256}
-        resolved["samples"] = self._counts()
         return resolved
 
     def _put(self, task: Task, language: str, drawn: Drawn | None, benchmark: Benchmark | None) -> _Put:
@@ -139,16 +133,6 @@ class Method:
     def _shown(self) -> list[Drawn]:
         drawn = {(put.drawn.task, put.drawn.language): put.drawn for put in self._puts.values() if put.drawn}
         return [drawn[key] for key in sorted(drawn)]
-
-    def _counts(self) -> dict[str, dict[str, int]]:
-        prompts: Counter[str] = Counter()
-        demonstrations: Counter[str] = Counter()
-        for key, number in sorted(self._numbers.items()):
-            put = self._puts[key]
-            prompts[put.file.prompt.id] += number
-            if put.drawn is not None:
-                demonstrations[f"{put.drawn.task}/{put.drawn.dataset}/{put.drawn.language}"] += number
-        return {"prompts": dict(prompts), "demonstrations": dict(demonstrations)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -33,7 +33,7 @@ class Settings(BaseModel):
 
     ``adapter_digest`` is the SHA-256 of the adapter's own file, where it has one; ``details`` what beside the options
     makes the system what it is (prompts with their digests, demonstrations, sampling), ``answers`` how its output texts
-    are laid out; ``data`` is the folder of the build.
+    are laid out, ``tuning`` the options that change no answer; ``data`` is the folder of the build.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +42,7 @@ class Settings(BaseModel):
     adapter: str
     adapter_digest: str | None = None
     options: dict[str, Any] = {}
+    tuning: list[str] = []
     details: dict[str, Any] = {}
     answers: dict[Task, AnswerFormat] = {}
     mode: Mode = Mode.LIVE
@@ -57,7 +58,7 @@ class Settings(BaseModel):
 
 
 # What may differ between two starts of one run: where the data lie, and what only describes.
-_FREE = {"command", "data", "created", "massie_version"}
+_FREE = {"command", "data", "created", "massie_version", "tuning"}
 
 
 def slug(name: str) -> str:
@@ -103,20 +104,17 @@ def read_settings(folder: Path) -> Settings:
 
 
 def check_same(folder: Path, before: Settings, now: Settings) -> None:
-    """Raise RunError, naming the setting, where the two could not be those of one run.
-
-    Where details tell what makes the system what it is, options that change none of them (a model's share of a GPU's
-    memory, say) may differ. The prompts' names may not: those of another part of the benchmark tell nothing of them.
-    """
+    """Raise RunError, naming the setting, where the two could not be those of one run."""
     old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
-    differing = [name for name in old | new if old.get(name) != new.get(name) and not _may_differ(name, old, new)]
-    if now.details and all(name.startswith("options.") and name != "options.prompt" for name in differing):
-        return
-    for name in differing:
+    free = _FREE | {f"options.{name}" for name in now.tuning}
+    for name in old | new:
+        was, is_now = old.get(name), new.get(name)
+        if was == is_now or _is_free(name, free) or _is_of_another_part(name, old, new):
+            continue
         what = (
             "the adapter's file has changed"
             if name == "adapter_digest"
-            else f"{name} was {old.get(name)!r:.200} and is now {new.get(name)!r:.200}"
+            else f"{name} was {was!r:.200} and is now {is_now!r:.200}"
         )
         raise RunError(
             f"{folder}: this run was begun with other settings: {what}; "
@@ -125,12 +123,14 @@ def check_same(folder: Path, before: Settings, now: Settings) -> None:
 
 
 # Of the details, what is there for each task and language of the part of the benchmark that a start is about.
-_OF_PARTS = ("prompts", "demonstrations", "samples")
+_OF_PARTS = ("prompts", "demonstrations")
 
 
-def _may_differ(name: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    if name.partition(".")[0] in _FREE or name.startswith("details.samples."):
-        return True
+def _is_free(name: str, free: Collection[str]) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in free)
+
+
+def _is_of_another_part(name: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     return name.startswith(tuple(f"details.{group}." for group in _OF_PARTS)) and (name not in old or name not in new)
 
 

@@ -167,18 +167,11 @@ def test_demonstrations_may_be_in_the_language_of_the_sample(demo: Benchmark) ->
         assert message["content"].endswith(swahili[id_].text)
 
 
-def test_it_is_counted_how_many_samples_each_set_of_demonstrations_is_put_before(demo: Benchmark) -> None:
+def test_a_language_without_train_samples_is_shown_the_english_demonstrations(demo: Benchmark) -> None:
     train = [entry for entry in demo.manifest.cells if (entry.split, entry.cell.language) != (Split.TRAIN, "swa")]
     lacking = replace(demo, manifest=demo.manifest.model_copy(update={"cells": train}))
     part = lacking.select(tasks=["NER"], languages=["swa", "tha", "eng"])
-    counts = method(part, demonstrations="in-language").details()["samples"]["demonstrations"]
-    numbers = {cell.language: 0 for cell in part.cells()}
-    for cell, number in part.numbers().items():
-        numbers[cell.language] += number
-    assert counts == {
-        "NER/demo-everyday/eng": numbers["eng"] + numbers["swa"],
-        "NER/demo-everyday/tha": numbers["tha"],
-    }
+    assert method(part, demonstrations="in-language").details()["demonstrations"].keys() == {"NER/eng", "NER/tha"}
 
 
 @pytest.mark.parametrize("task", Task)
@@ -194,9 +187,7 @@ def test_instructions_may_be_in_the_language_of_the_sample_where_there_is_a_tran
     for language, prompt in (("deu", "ner-deu"), ("swa", "ner-en"), ("eng", "ner-en")):
         sample = a_sample(demo, language=language)
         assert list(made.request(sample).messages) == render(load_prompt(prompt), sample)
-    counts = made.details()["samples"]["prompts"]
-    assert set(counts) == {"ner-en", "ner-deu", "ner-tha", "ner-spa", "ner-jpn"}
-    assert sum(counts.values()) == len(demo.select(tasks=["NER"]).samples())
+    assert made.details()["prompts"].keys() == {"ner-en", "ner-deu", "ner-tha", "ner-spa", "ner-jpn"}
 
 
 def test_from_a_translation_one_comes_to_the_others(demo: Benchmark) -> None:
@@ -309,10 +300,6 @@ def test_the_details_name_everything_that_was_resolved_without_any_text(demo: Be
         "k": 1,
         "demonstration_seed": 4,
         "demonstrations_in": "english",
-        "samples": {
-            "prompts": {"re-en": len(part.samples())},
-            "demonstrations": {"RE/demo-biography/eng": len(part.samples())},
-        },
     }
 
 

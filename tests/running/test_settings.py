@@ -164,18 +164,15 @@ DETAILS: dict[str, Any] = {
     "demonstration_seed": 0,
     "prompts": {"ner-en": PROMPT},
     "demonstrations": {"NER/eng": SHOWN},
-    "samples": {"prompts": {"ner-en": 10}},
     "llm": {"model": "small", "temperature": 0.0, "extra_body": {}},
 }
 OTHER_PART: dict[str, Any] = DETAILS | {
     "prompts": {"re-en": PROMPT | {"task": "RE", "sha256": "2" * 64}},
     "demonstrations": {"RE/eng": SHOWN | {"samples": ["c", "d"]}},
-    "samples": {"prompts": {"re-en": 99}},
 }
 WHOLE: dict[str, Any] = DETAILS | {
     "prompts": DETAILS["prompts"] | OTHER_PART["prompts"],
     "demonstrations": DETAILS["demonstrations"] | OTHER_PART["demonstrations"],
-    "samples": {"prompts": {"ner-en": 10, "re-en": 99}},
 }
 
 
@@ -256,8 +253,14 @@ def test_the_settings_of_an_earlier_version_continue_a_run_without_details(folde
     open_run(folder, settings())
 
 
-def test_an_option_that_changes_none_of_the_details_may_differ(prompted: Path) -> None:
-    open_run(prompted, settings(details=DETAILS, options={"threshold": 0.5, "label": "person", "memory": 0.9}))
+def test_an_option_of_which_the_adapter_says_that_it_changes_no_answer_may_differ(prompted: Path) -> None:
+    more = {"threshold": 0.5, "label": "person", "memory": {"share": 0.9}}
+    open_run(prompted, settings(details=DETAILS, options=more, tuning=["memory"]))
+
+
+def test_any_other_option_may_not_whatever_the_details_say(prompted: Path) -> None:
+    with pytest.raises(RunError, match=r"options\.threshold was 0\.5 and is now 0\.9"):
+        open_run(prompted, settings(details=DETAILS, options={"threshold": 0.9, "label": "person"}, tuning=["memory"]))
 
 
 def test_another_prompt_is_refused_although_its_details_could_be_of_another_part(tmp_path: Path) -> None:
