@@ -72,6 +72,10 @@ def when_long(advance: Advance) -> Advance:
     return told
 
 
+_LONGEST_TITLE = 24
+"""Characters of a bar's title: in 80 columns there must be room for what it tells."""
+
+
 def _bar(title: str) -> Generator[Advance]:
     columns = (
         SpinnerColumn(),
@@ -84,7 +88,8 @@ def _bar(title: str) -> Generator[Advance]:
     )
     pace = _Pace()
     with Progress(*columns, console=console(error=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="", words="")
+        shown = title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1]}…"
+        task = bar.add_task(shown, total=None, rate="", words="")
 
         def advance(done: int, total: int, words: str) -> None:
             bar.update(task, completed=done, total=total, rate=f"{pace.rate(done):,.0f}/s", words=words)

@@ -97,9 +97,10 @@ def plan(
     folder = runs / slug(name or system.name) / folder_name(part)
     begun = (folder / SETTINGS).exists()
     if begun:
-        check_same(folder, read_settings(folder), settings)
+        before = read_settings(folder)
+        check_same(folder, before, settings.model_copy(update={"mode": before.mode}))
     priced = cost_of(settings, prices)
-    counter = _counter(adapter, tokenizer)
+    counter = _counter(adapter, tokenizer, Path(str(given.get("model"))))
     store = folder / STORE if begun and (folder / STORE).exists() else Path(":memory:")
     planned = _planned(adapter, part, store, counter, retry_failed=retry_failed, quiet=as_json)
     shown = Plan(
@@ -117,14 +118,13 @@ def plan(
         shown.print()
 
 
-def _counter(adapter: Adapter, tokenizer: Path | None) -> TokenCounter | None:
+def _counter(adapter: Adapter, tokenizer: Path | None, folder: Path) -> TokenCounter | None:
     """What counts tokens: by the tokenizer that is named, or that lies in the model's folder."""
     if not isinstance(adapter, LanguageModel):
         return None
-    model = adapter.llm.model
-    if tokenizer is None and (Path(model) / TOKENIZER).is_file():
-        tokenizer = Path(model)
-    return token_counter(model, tokenizer)
+    if tokenizer is None and (folder / TOKENIZER).is_file():
+        tokenizer = folder
+    return token_counter(adapter.llm.model, tokenizer)
 
 
 def _planned(

@@ -205,6 +205,8 @@ def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = option.partition("=")
         if not equals or not key.isidentifier():
             raise click.UsageError(f"--option {option!r}: must be KEY=VALUE")
+        if key in parsed:
+            raise click.UsageError(f"--option {key}: is given twice; several values are one JSON list: {key}='[1, 2]'")
         try:
             parsed[key] = json.loads(value)
         except ValueError:
@@ -250,9 +252,9 @@ def finish(
             click.echo(f"massie: sample {sample_id} failed: {reason[:300]}", err=True)
         if not (ending.partial or ending.failed_as_invalid):
             click.echo(
-                f"massie: {len(failed)} samples failed; all others are answered and kept in {folder}; "
-                "the same command asks them again (with --retry-failed also those that a context is too short for), "
-                "--failed-as-invalid scores them as wrong, --partial scores without them",
+                f"massie: {len(failed)} samples failed; all others are answered and kept in {folder}; the same command "
+                "asks them again (with --retry-failed also those that the server rejected or a context is too short "
+                "for), --failed-as-invalid scores them as wrong, --partial scores without them",
                 err=True,
             )
             sys.exit(1)
@@ -297,6 +299,11 @@ def print_result(result: Result, folder: Path) -> None:
         f"\ninvalid answers {counts['invalid']}, malformed records {counts['malformed']}, "
         f"off-schema {counts['off_schema']}, not in the text {counts['hallucinated']}"
     )
+    if counts.get("truncated"):
+        warn(
+            f"{counts['truncated']} answers ended at their limit; a higher one is another system: "
+            "--option max_new_tokens=N --name NAME"
+        )
     coverage = result.coverage
     if result.partial:
         warn(f"partial: {coverage.samples} of {coverage.samples_of} samples; a partial result is never ranked")

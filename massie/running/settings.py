@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from massie.catalogue import explain
 from massie.prompting import AnswerFormat
+from massie.running.store import Store
 from massie.types import RunError, Split, SystemCard, Task
 
 SETTINGS = "run.json"
@@ -70,16 +71,17 @@ def open_run(folder: Path, settings: Settings) -> Settings:
     """Begin a run in its (locked) folder, or check that the one that is there is of the same system and benchmark.
 
     Returns the run's settings: those that were given, with what earlier starts on other parts of the benchmark add to
-    them. Raises RunError naming the setting that differs, or where the folder cannot be written.
+    them. A run that has no answer yet takes any settings: what was mistyped at the first try may be mended. Raises
+    RunError naming the setting that differs, or where the folder cannot be written.
     """
     path = folder / SETTINGS
-    if path.exists():
+    if path.exists() and _has_begun(folder):
         before = read_settings(folder)
         check_same(folder, before, settings)
         settings = settings.model_copy(update={"details": _joined(before.details, settings.details)})
         if settings.details == before.details:
             return settings
-    elif (folder / STORE).exists():
+    elif not path.exists() and (folder / STORE).exists():
         raise RunError(f"{folder}: has predictions but no {SETTINGS}; it is damaged: name another run with --name")
     try:
         partial = path.with_name(f"{SETTINGS}.partial")
@@ -88,6 +90,16 @@ def open_run(folder: Path, settings: Settings) -> Settings:
     except OSError as error:
         raise _unwritable(folder, error) from error
     return settings
+
+
+def _has_begun(folder: Path) -> bool:
+    """Whether anything was answered, failed, or submitted."""
+    if any((folder / BATCHES).glob("*")):
+        return True
+    if not (folder / STORE).exists():
+        return False
+    with Store(folder / STORE, read_only=True) as store:
+        return store.holds_any()
 
 
 def read_settings(folder: Path) -> Settings:

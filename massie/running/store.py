@@ -10,6 +10,8 @@ import json
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +41,11 @@ _MIGRATIONS = (
     ALTER TABLE predictions ADD COLUMN logprobs TEXT;
     CREATE TABLE sessions (started REAL PRIMARY KEY, seconds REAL NOT NULL) WITHOUT ROWID
     """,
+    # The requests of the last prediction alone, which say whether it came from a cache.
+    """
+    ALTER TABLE predictions ADD COLUMN own_requests INTEGER;
+    UPDATE predictions SET own_requests = requests
+    """,
 )
 """Numbered steps that bring a store to the newest form; only ever appended to."""
 
@@ -46,17 +53,55 @@ _USAGE = ("input_tokens", "output_tokens", "seconds", "reasoning_tokens", "cache
 _NAMES = ("sample_id", "records", "output", "finish_reason", "error", "failure", "reasoning", "logprobs", *_USAGE)
 _COLUMNS = ", ".join(_NAMES)
 _ADD = (
-    f"INSERT INTO predictions ({_COLUMNS}, attempts) VALUES ({', '.join('?' * len(_NAMES))}, 1) "  # noqa: S608
-    "ON CONFLICT (sample_id) DO UPDATE SET "
+    f"INSERT INTO predictions ({_COLUMNS}, own_requests, attempts) "  # noqa: S608
+    f"VALUES ({', '.join('?' * (len(_NAMES) + 1))}, 1) ON CONFLICT (sample_id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in ("sample_id", "requests"))
-    + ", requests = coalesce(requests + excluded.requests, excluded.requests, requests), attempts = attempts + 1 "
-    "WHERE predictions.error IS NOT NULL"
+    + ", requests = coalesce(requests + excluded.requests, excluded.requests, requests), "
+    "own_requests = excluded.own_requests, attempts = attempts + 1 WHERE predictions.error IS NOT NULL"
 )
 # The ids come as one JSON list; CROSS JOIN keeps SQLite from going through all predictions instead.
 _FIND = f"SELECT {_COLUMNS} FROM json_each(?) CROSS JOIN predictions ON sample_id = value"  # noqa: S608
-_PAID = "requests IS NULL OR requests > 0"
+_PAID = "(own_requests IS NULL OR own_requests > 0)"
+_SUMS = (
+    ", ".join(f"sum({name})" for name in _USAGE)
+    + ", count(*), sum(error IS NULL), sum(requests > 0), sum(error IS NULL AND input_tokens IS NULL), "
+    "sum(error IS NULL AND output_tokens IS NULL), max(input_tokens)"
+)
+_AT_ONCE = 4096
+"""Samples that are looked up together."""
 _MAPPED = 1 << 31
 """Bytes of the file that are read as memory: looking up many samples takes a third of the time so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What some predictions, failed ones too, used together.
+
+    ``usage`` is summed over those that state it, each part None where none does. ``predictions``, ``answers`` and those
+    of the answers that are ``without_input`` or ``without_output`` tokens are counted; ``asked`` are the samples that
+    requests were sent for. ``longest`` is the most input tokens of one prediction.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    predictions: int = 0
+    answers: int = 0
+    asked: int = 0
+    without_input: int = 0
+    without_output: int = 0
+    longest: int | None = None
+
+    def __add__(self, other: Sums) -> Sums:
+        pairs = zip(astuple(self.usage), astuple(other.usage), strict=True)
+        longest = [one for one in (self.longest, other.longest) if one is not None]
+        return Sums(
+            Usage(*(one if two is None else two if one is None else one + two for one, two in pairs)),
+            self.predictions + other.predictions,
+            self.answers + other.answers,
+            self.asked + other.asked,
+            self.without_input + other.without_input,
+            self.without_output + other.without_output,
+            max(longest, default=None),
+        )
 
 
 class Store:
@@ -103,6 +148,7 @@ class Store:
             _storable(prediction.reasoning),
             None if prediction.logprobs is None else as_json(prediction.logprobs),
             *(getattr(usage, name) for name in _USAGE),
+            usage.requests,
         )
         try:
             self._connection.execute(_ADD, row)
@@ -125,6 +171,11 @@ class Store:
     def answered(self) -> set[str]:
         """The ids of the samples that have an answer."""
         return {row[0] for row in self._rows("SELECT sample_id FROM predictions WHERE error IS NULL")}
+
+    def holds_any(self) -> bool:
+        """Whether any sample has an answer, or failed."""
+        ((found,),) = self._rows("SELECT EXISTS (SELECT 1 FROM predictions)")
+        return bool(found)
 
     def failed(self) -> dict[str, str]:
         """The failed samples by id, with what went wrong."""
@@ -158,11 +209,6 @@ class Store:
         ((number,),) = self._rows(f"SELECT count(*) FROM predictions WHERE {_kept(lasting)}")  # noqa: S608
         return number
 
-    def number_failed(self) -> int:
-        """How many samples failed."""
-        ((number,),) = self._rows("SELECT count(*) FROM predictions WHERE error IS NOT NULL")
-        return number
-
     def spent(self, started: float, seconds: float) -> None:
         """Note that a session that began at ``started`` (seconds since 1970) has lasted for so long."""
         with self._damage_told():
@@ -173,35 +219,47 @@ class Store:
         ((seconds,),) = self._rows("SELECT sum(seconds) FROM sessions")
         return seconds
 
+    def number(self) -> int:
+        """How many predictions there are, failed ones too."""
+        ((number,),) = self._rows("SELECT count(*) FROM predictions")
+        return number
+
+    def number_failed(self) -> int:
+        """How many samples failed."""
+        ((number,),) = self._rows("SELECT count(*) FROM predictions WHERE error IS NOT NULL")
+        return number
+
     def usage(self) -> Usage:
         """The sums of tokens, seconds and requests; None where no prediction states them."""
-        return self._summed("true")
+        return self.sums().usage
 
-    def paid_usage(self) -> Usage:
-        """The same over the answers that were asked for, not read from a cache."""
-        return self._summed(_PAID)
+    def sums(self, sample_ids: Iterable[str] | None = None, *, paid: bool = False) -> Sums:
+        """What the predictions of these samples (None for all) used together.
 
-    def number_paid(self) -> int:
-        """How many answers were asked for, not read from a cache."""
-        ((number,),) = self._rows(f"SELECT count(*) FROM predictions WHERE error IS NULL AND ({_PAID})")  # noqa: S608
-        return number
+        With ``paid``, only of those that were asked for: an answer that was read from a cache is none of them.
+        """
+        found = (_sums(row) for row in self._of(sample_ids, _SUMS, _PAID if paid else "true"))
+        return sum(found, Sums())
 
-    def _summed(self, which: str) -> Usage:
-        sums_of = ", ".join(f"sum({name})" for name in _USAGE)
-        (sums,) = self._rows(f"SELECT {sums_of} FROM predictions WHERE {which}")  # noqa: S608
-        return Usage(**dict(zip(_USAGE, sums, strict=True)))
+    def seconds(self, sample_ids: Iterable[str] | None = None) -> Iterator[float]:
+        """The latency of each answer of these samples (None for all) that was asked for, not read from a cache."""
+        which = "error IS NULL AND seconds IS NOT NULL AND own_requests > 0"
+        return (row[0] for row in self._of(sample_ids, "seconds", which))
 
-    def number_asked(self) -> int:
-        """For how many samples requests were sent."""
-        ((number,),) = self._rows("SELECT count(*) FROM predictions WHERE requests > 0")
-        return number
+    def paid(self) -> Iterator[Usage]:
+        """The usage of each answer that was asked for, not read from a cache, and of failures that state tokens."""
+        told = "(error IS NULL OR (input_tokens IS NOT NULL AND output_tokens IS NOT NULL))"
+        return (_usage(row) for row in self._of(None, ", ".join(_USAGE), f"{_PAID} AND {told}"))
 
-    def seconds(self) -> Iterator[float]:
-        """The latency of each answer that was asked for and not read from a cache, from the shortest to the longest."""
-        rows = self._rows(
-            "SELECT seconds FROM predictions WHERE error IS NULL AND seconds IS NOT NULL AND requests > 0 ORDER BY 1"
-        )
-        return (row[0] for row in rows)
+    def _of(self, sample_ids: Iterable[str] | None, what: str, which: str) -> Iterator[tuple[Any, ...]]:
+        """Rows of the predictions of these samples; sums come a row for each part of them."""
+        if sample_ids is None:
+            yield from self._rows(f"SELECT {what} FROM predictions WHERE {which}")  # noqa: S608
+            return
+        query = f"SELECT {what} FROM json_each(?) CROSS JOIN predictions ON sample_id = value WHERE {which}"  # noqa: S608
+        left = iter(sample_ids)
+        while part := list(islice(left, _AT_ONCE)):
+            yield from self._rows(query, json.dumps(part))
 
     def _rows(self, query: str, *parameters: str) -> Iterator[tuple[Any, ...]]:
         with self._damage_told():
@@ -211,6 +269,10 @@ class Store:
     def _damage_told(self) -> Generator[None]:
         try:
             yield
+        except sqlite3.OperationalError as error:  # no room, no permission, another process
+            raise RunError(
+                f"{self._path}: cannot be used: {error}; the answers so far are kept, the same command continues"
+            ) from error
         except sqlite3.Error as error:
             raise RunError(f"{self._path}: is damaged: {error}; name another run with --name") from error
 
@@ -237,6 +299,19 @@ def _kept(lasting: bool) -> str:
     return f"(error IS NULL OR failure IN ({failures}))" if lasting else "error IS NULL"
 
 
+def _sums(row: tuple[Any, ...]) -> Sums:
+    """The sums of a row of ``_SUMS``."""
+    predictions, *counts, longest = row[len(_USAGE) :]
+    answers, asked, without_input, without_output = (count or 0 for count in counts)
+    usage = _usage(row[: len(_USAGE)])
+    return Sums(usage, predictions, answers, asked, without_input, without_output, longest)
+
+
+def _usage(parts: Sequence[Any]) -> Usage:
+    """The usage of the columns ``_USAGE``."""
+    return Usage(**dict(zip(_USAGE, parts, strict=True)))
+
+
 def _prediction(row: tuple[Any, ...]) -> Prediction:
     """The prediction of a row of ``_COLUMNS``."""
     sample_id, records, output, finish_reason, error, failure, reasoning, logprobs, *parts = row
@@ -245,7 +320,7 @@ def _prediction(row: tuple[Any, ...]) -> Prediction:
         None if records is None else json.loads(records),
         output,
         finish_reason,
-        None if all(part is None for part in parts) else Usage(**dict(zip(_USAGE, parts, strict=True))),
+        None if all(part is None for part in parts) else _usage(parts),
         error,
         None if error is None else Failure(failure or Failure.ADAPTER),
         reasoning,

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from massie.running import SETTINGS, STORE, Settings, lock_run, open_run, read_settings, slug
-from massie.types import RunError, Split, SystemCard
+from massie.running import SETTINGS, STORE, Settings, Store, lock_run, read_settings, slug
+from massie.running import open_run as open_settings
+from massie.types import Prediction, RunError, Split, SystemCard
+
+
+def open_run(folder: Path, given: Settings) -> Settings:
+    """Open a run, and have it answer a sample: before that, it takes any settings."""
+    opened = open_settings(folder, given)
+    with Store(folder / STORE) as store:
+        store.add(Prediction("sample", output="[]"))
+    return opened
 
 
 def settings(**changed: Any) -> Settings:
@@ -268,3 +277,16 @@ def test_another_prompt_is_refused_although_its_details_could_be_of_another_part
     open_run(tmp_path, settings(details=DETAILS, options={}))
     with pytest.raises(RunError, match=r"options\.prompt was None and is now 'mine\.yaml'"):
         open_run(tmp_path, settings(details=mine, options={"prompt": "mine.yaml"}))
+
+
+def test_a_run_without_any_answer_takes_other_settings(tmp_path: Path) -> None:
+    open_settings(tmp_path, settings(options={"base_url": "http://localhost:8000"}))
+    mended = settings(options={"base_url": "http://localhost:8000/v1"})
+    assert open_settings(tmp_path, mended) == mended == read_settings(tmp_path)
+
+
+def test_a_run_whose_batches_were_submitted_takes_no_other_settings(tmp_path: Path) -> None:
+    open_settings(tmp_path, settings())
+    (tmp_path / "batches" / "0001").mkdir(parents=True)
+    with pytest.raises(RunError, match="begun with other settings"):
+        open_settings(tmp_path, settings(options={}))
