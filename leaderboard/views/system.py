@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -229,7 +230,7 @@ def _settings(result: Result) -> None:
         "Manifest digest": result.benchmark.manifest_digest[:16],
     }
     _list_facts(facts)
-    details = dict(_flat(result.details))
+    details = dict(islice(_flat(result.details), _MOST))
     groups = {
         "option": result.options,
         "method": details,
@@ -240,6 +241,8 @@ def _settings(result: Result) -> None:
         (kind, visible(name), visible(str(value))) for kind, group in groups.items() for name, value in group.items()
     ]
     show(pd.DataFrame(settings, columns=["Of", "Setting", "Value"]), "Settings of the run")
+    if len(details) == _MOST:
+        st.caption(f"Of the method, the first {_MOST} settings are shown.")
 
 
 def _told(value: float | None, form: str) -> str | None:
@@ -256,4 +259,4 @@ def _flat(details: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Itera
             yield f"{prefix}{name}"[:200], str(cast("object", value))[:_LONGEST]
 
 
-_DEEPEST, _LONGEST = 4, 300
+_DEEPEST, _LONGEST, _MOST = 4, 300, 500

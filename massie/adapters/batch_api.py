@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from massie.adapters.batch_files import ADDRESS, Job
-from massie.adapters.chat_completions import error_of
+from massie.adapters.chat_completions import error_of, message_of
 from massie.types import EndpointError, Failure, RequestError
 
 _ATTEMPTS = 4
@@ -19,6 +19,8 @@ _SECONDS = 60.0
 _PAGE = 100
 _NONE = (404, 405, 501)
 """What a server says that has no such address."""
+_GOING_ON = {"validating", "queued", "in_progress", "finalizing", "cancelling"}
+_ENDED = {"completed", "failed", "expired", "cancelled", "canceled"}
 
 
 class _Said(BaseModel):
@@ -41,7 +43,7 @@ class Problem(_Said):
     def __str__(self) -> str:
         """The problem in a line."""
         place = "" if self.line is None else f"line {self.line}: "
-        return f"{place}{' '.join((self.message or 'no reason was given').split())[:300]} ({self.code})"
+        return f"{place}{message_of(self.message) or 'no reason was given'} ({message_of(self.code) or None})"
 
 
 class _Problems(_Said):
@@ -66,12 +68,29 @@ class Batch(_Said):
     error_file_id: str | None = None
     errors: _Problems | None = None
     request_counts: Counts | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, str] = {}
+
+    @field_validator("input_file_id", "output_file_id", "error_file_id", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("metadata", mode="before")
+    @classmethod
+    def _texts(cls, value: object) -> dict[str, str]:
+        """Batches of other programs may carry anything."""
+        found: Mapping[object, object] = cast("Mapping[object, object]", value) if isinstance(value, Mapping) else {}
+        return {name: text for name, text in found.items() if isinstance(name, str) and isinstance(text, str)}
 
     @property
     def open(self) -> bool:
-        """Whether it goes on."""
-        return self.status not in ("completed", "failed", "expired", "cancelled")
+        """Whether it goes on, as far as is known: a state that is not known may be one on the way."""
+        return self.status not in _ENDED
+
+    @property
+    def known(self) -> bool:
+        """Whether its state is one that is known here."""
+        return self.status in _GOING_ON | _ENDED
 
     @property
     def counts(self) -> Counts:
@@ -125,11 +144,14 @@ class BatchApi:
 
     def batches(self) -> Iterator[Batch]:
         """All batches that this key may see, the newest first."""
+        seen: set[str] = set()
         page = self._page(None, _PAGE)
-        yield from page.data
-        while page.has_more and page.data:
+        while new := [batch for batch in page.data if batch.id not in seen]:  # a server may repeat its first page
+            yield from new
+            seen |= {batch.id for batch in new}
+            if not page.has_more:
+                return
             page = self._page(page.data[-1].id, _PAGE)
-            yield from page.data
 
     def upload(self, path: Path, name: str) -> str:
         """Upload a file of requests; its id."""
@@ -184,12 +206,11 @@ class BatchApi:
         try:
             return kind.model_validate_json(content)
         except ValidationError as error:
-            start = content[:80].decode("utf-8", "replace")
-            said = f"the endpoint's answer is none of a batch API: {start}"
+            said = f"the endpoint's answer is none of a batch API: {message_of(content[:80])}"
             raise self.cleaned(RequestError(Failure.MALFORMED, said)) from error
 
 
-_NO_BATCHES = "has no batch API; run without --mode batch"
+_NO_BATCHES = "has no batch API at this address; does base_url end in /v1? else run without --mode batch"
 
 
 def _error(error: Any, missing: str) -> RequestError | EndpointError:

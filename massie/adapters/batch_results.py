@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from massie.adapters.chat_completions import completion_of, error_of
+from massie.adapters.chat_completions import completion_of, error_of, message_of
 from massie.adapters.completions import Completion
 from massie.types import EndpointError, Failure, RequestError
 
@@ -34,13 +34,13 @@ class Result(BaseModel):
         """What came of the request: an answer, or what is wrong with it or with the whole endpoint."""
         response = self.response
         if response is None:
-            code, message = (str((self.error or {}).get(name) or "") for name in ("code", "message"))
+            code, message = (message_of((self.error or {}).get(name)) for name in ("code", "message"))
             failure = Failure.TIMEOUT if code == "batch_expired" else Failure.SERVER
             return RequestError(failure, f"{code} {message}".strip()[:300] or "no reason was given")
         if response.status_code >= 400:
             return error_of(response.status_code, {}, response.body)
         try:
-            return completion_of(json.dumps(response.body))
+            return completion_of(response.body)
         except RequestError as error:
             return error
 
@@ -48,6 +48,6 @@ class Result(BaseModel):
 def read_result(line: bytes) -> Result | None:
     """The result that stands on a line; None where it is broken."""
     try:
-        return Result.model_validate_json(line)
-    except ValidationError:
+        return Result.model_validate(json.loads(line))  # Pydantic's own parser takes no half of a surrogate pair
+    except (ValueError, RecursionError):
         return None

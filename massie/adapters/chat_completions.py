@@ -11,9 +11,10 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from massie.adapters.completions import Completion
-from massie.catalogue import Content
+from massie.catalogue import SECRET, Content
 from massie.prompting import Request
 from massie.types import EndpointError, Failure, RequestError, Usage
 
@@ -21,7 +22,19 @@ OPENAI = "OpenAI"
 """What OpenAI's own endpoint is called where settings are told."""
 _WITH_REASONING = 1024
 """New tokens that a reasoning model gets at least."""
-_SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
+_SECRET_HEADER = re.compile(
+    r"(^|[-_])(auth|authori[sz]ation|authentication|(api|access|auth)?(key|token)|secret|cookie|password|credentials?)"
+    r"($|[-_])",
+    re.IGNORECASE,
+)
+
+
+_NAME_OF_A_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_OWN_FIELDS = {
+    "model", "messages", "temperature", "top_p", "seed", "reasoning_effort", "logprobs", "response_format", "n",
+    "stream", "max_tokens", "max_completion_tokens",
+}  # fmt: skip
+"""What a request holds by itself, or what would make its answer another thing than is read."""
 
 
 class OpenAIOptions(Content):
@@ -58,6 +71,21 @@ class OpenAIOptions(Content):
                 raise ValueError(f"{value!r} is no address; http://HOST:PORT/v1 is one")
             if parts.username or parts.password or parts.query:
                 raise ValueError("a password or query in the address would be written into the run: leave it out")
+        return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not _NAME_OF_A_VARIABLE.fullmatch(value):
+            raise PydanticCustomError(SECRET, "must name an environment variable that holds the key: MY_KEY, say")
+        return value
+
+    @field_validator("extra_body")
+    @classmethod
+    def _only_others(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name in _OWN_FIELDS:
+                raise ValueError(f"{name} is what the adapter itself sends; leave it out, or use its own option")
         return value
 
     @field_validator("headers")
@@ -103,32 +131,50 @@ def body_of(options: OpenAIOptions, request: Request) -> dict[str, Any]:
     return body
 
 
-def completion_of(content: bytes | str | Mapping[str, Any]) -> Completion:
-    """The completion in a response's body; raises RequestError where it is none."""
+def completion_of(content: Any) -> Completion:
+    """The completion in a response's body, as it came or parsed; raises RequestError where it is none."""
     try:
-        plain: Any = content if isinstance(content, Mapping) else json.loads(content)
+        plain: Any = json.loads(content) if isinstance(content, bytes | str) else content
         choice = plain["choices"][0]
+        finish_reason = message_of(_told(choice.get("finish_reason"))) or None
+        if finish_reason in _BROKEN_OFF:
+            raise _broken_off(finish_reason, choice)
         message = choice["message"]
         text, thought = _parts(message.get("content"))
         refusal = message.get("refusal")
         reasoning = thought or message.get("reasoning_content") or message.get("reasoning")
         return Completion(
-            text=refusal if refusal and not text else text,
-            finish_reason="refusal" if refusal else _told(choice.get("finish_reason")),
+            text=_whole(refusal if refusal and not text else text),
+            finish_reason="refusal" if refusal else finish_reason,
             usage=usage_of(plain.get("usage")),
             reasoning=_told(reasoning),
-            model=_told(plain.get("model")),
             logprobs=_logprobs(choice.get("logprobs")),
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
         raise RequestError(
-            Failure.MALFORMED, f"the answer is no chat completion: {_message(text) or 'it is empty'}"
+            Failure.MALFORMED, f"the answer is no chat completion: {message_of(content) or 'it is empty'}"
         ) from error
 
 
+_BROKEN_OFF = ("error", "abort")
+"""The reasons to finish that gateways and vLLM give where what stands behind them has died."""
+
+
+def _broken_off(reason: str, choice: Mapping[str, Any]) -> RequestError:
+    why = _object(choice.get("error")).get("message")
+    return RequestError(Failure.SERVER, f"the answer broke off ({reason}): {message_of(why) or 'no reason was given'}")
+
+
 def _told(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return _whole(value) if isinstance(value, str) and value else None
+
+
+def _whole(text: str) -> str:
+    """The text with the mark of what cannot be read where a character was cut in two; no file could hold its half."""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _parts(content: object) -> tuple[str, str]:
@@ -147,11 +193,19 @@ def _parts(content: object) -> tuple[str, str]:
 
 
 def _logprobs(found: Any) -> Sequence[float] | None:
-    return None if not found or not found.get("content") else [float(token["logprob"]) for token in found["content"]]
+    """Those of all tokens, or none: an answer is not lost for them."""
+    content = _object(found).get("content")
+    tokens = cast("list[Any]", content) if isinstance(content, list) else []
+    values = [_object(token).get("logprob") for token in tokens]
+    numbers = [float(value) for value in values if isinstance(value, int | float) and abs(value) < _LARGEST]
+    return numbers if numbers and len(numbers) == len(values) else None
+
+
+_LARGEST = 1e300
 
 
 def usage_of(plain: Any) -> Usage:
-    """The usage that a response states; what is no whole number is left out."""
+    """The usage that a response states; what is no number of tokens is left out."""
     return Usage(
         input_tokens=_number(plain, "prompt_tokens"),
         output_tokens=_number(plain, "completion_tokens"),
@@ -163,7 +217,7 @@ def usage_of(plain: Any) -> Usage:
 def _number(plain: Any, *names: str) -> int | None:
     for name in names:
         plain = cast("dict[str, Any]", plain).get(name) if isinstance(plain, dict) else None
-    return plain if isinstance(plain, int) and not isinstance(plain, bool) and 0 <= plain < 1 << 53 else None
+    return plain if isinstance(plain, int) and not isinstance(plain, bool) and 0 <= plain < 1 << 31 else None
 
 
 _CONTEXT = re.compile(
@@ -173,6 +227,9 @@ _CONTEXT = re.compile(
 )
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TRANSIENT = {408: Failure.TIMEOUT, 409: Failure.SERVER, 429: Failure.RATE_LIMIT}
+_MODERATED = re.compile(r"moderat|flagged|(content|usage|safety).polic", re.IGNORECASE)
+_MODERATION = {"reasons", "flagged_input"}
+"""What OpenRouter tells of a request that its moderation stopped."""
 _NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
@@ -180,12 +237,14 @@ def error_of(status: int, headers: Mapping[str, str], body: Any) -> RequestError
     """What an answer with an error's status means: for the request, for the whole endpoint, or as an answer."""
     plain = _object(body)
     plain = _object(plain.get("error")) or plain
-    codes = {str(plain[name]) for name in ("code", "type") if plain.get(name)}
-    message = _message(plain.get("message") or plain or body)
+    codes = {message_of(plain[name]) for name in ("code", "type") if plain.get(name)}
+    message = message_of(plain.get("message") or plain or body)
     said = f"{status} {message}".strip()
     if 300 <= status < 400:
-        place = headers.get("location", "another address")
+        place = message_of(headers.get("location")) or "another address"
         return EndpointError(f"the endpoint has moved to {place} ({status}); name that with --option base_url=...")
+    if status == 403 and (_MODERATED.search(message) or _MODERATION & _object(plain.get("metadata")).keys()):
+        return RequestError(Failure.REJECTED, said)
     if status in (401, 403):
         return EndpointError(
             f"the endpoint refuses the key ({said}); mend the environment variable that holds it, or name that with "
@@ -198,19 +257,33 @@ def error_of(status: int, headers: Mapping[str, str], body: Any) -> RequestError
     if status in _TRANSIENT or status >= 500:
         return RequestError(_TRANSIENT.get(status, Failure.SERVER), said, retry_after(headers))
     if "content_filter" in codes:
-        return Completion("", finish_reason="content_filter")
+        return Completion("", finish_reason="content_filter", usage=Usage(input_tokens=0, output_tokens=0))
     if any(_CONTEXT.search(text) for text in (*codes, message)):
         return RequestError(Failure.CONTEXT_LENGTH, said)
     return RequestError(Failure.REJECTED, said)
 
 
-def _message(said: Any) -> str:
-    """What a server said, on one line; of a page its title."""
-    text = str(said or "")
+def message_of(said: Any) -> str:
+    """What a server said, on one short line without anything that a terminal would obey; of a page its title."""
+    text = _start(said)
     if text.lstrip().startswith("<"):
         title = _TITLE.search(text)
         text = f"an HTML page: {title[1] if title else text}"
-    return " ".join(text.split())[:300]
+    line = " ".join(text.split())[:300]
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
+
+
+def _start(said: Any) -> str:
+    """The beginning of what was said: no expression is to run over more than that."""
+    if isinstance(said, bytes):
+        return said[:_LOOKED_AT].decode("utf-8", "replace")
+    try:
+        return str(said or "")[:_LOOKED_AT]
+    except RecursionError:
+        return "values within values"
+
+
+_LOOKED_AT = 10_000
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -15,16 +15,19 @@ from massie.types import RequestError, Usage
 class Completion:
     """What a language model answered to a request.
 
-    ``reasoning`` is what it thought, where that comes apart from the text; ``model`` the name that the server gives
-    itself; ``logprobs`` are those of the tokens of the text, natural logarithms.
+    ``reasoning`` is what it thought, where that comes apart from the text; ``logprobs`` are those of the tokens of the
+    text, natural logarithms.
     """
 
     text: str
     finish_reason: str | None = None
     usage: Usage = field(default_factory=Usage)
     reasoning: str | None = None
-    model: str | None = None
     logprobs: Sequence[float] | None = None
+
+
+Outcome = Completion | RequestError
+"""What comes of a request."""
 
 
 class LLM(Protocol):
@@ -33,6 +36,11 @@ class LLM(Protocol):
     @property
     def model(self) -> str:
         """Its name."""
+        ...
+
+    @property
+    def tuning(self) -> frozenset[str]:
+        """The options that change no answer."""
         ...
 
     def settings(self) -> dict[str, Any]:
@@ -44,7 +52,7 @@ class LLM(Protocol):
 class ServedLLM(LLM, Protocol):
     """A language model behind a server that takes many requests at once."""
 
-    async def open(self, concurrency: int) -> None:
+    async def open(self) -> None:
         """Called once in the event loop before the first request; raises EndpointError where a key is missing, say."""
         ...
 
@@ -68,7 +76,7 @@ class LocalLLM(LLM, Protocol):
         """Called once before the first batch; raises AdapterError or MissingExtraError where it cannot be loaded."""
         ...
 
-    def complete_all(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | RequestError]]:
+    def complete_all(self, requests: Sequence[Request]) -> Iterator[tuple[int, Outcome]]:
         """Answer the requests, each with its place in the batch, in any order."""
         ...
 
@@ -83,7 +91,7 @@ class BatchLLM(LLM, Protocol):
         folder: Path,
         stopping: Callable[[], bool],
         report: Callable[[str], None],
-    ) -> Iterator[tuple[str, Completion | RequestError]]:
+    ) -> Iterator[tuple[str, Outcome]]:
         """Answer the requests, each with its key, in any order.
 
         What was submitted is noted in ``folder``: the next call goes on there, with the same keys. Once ``stopping``

@@ -19,6 +19,7 @@ from massie.prompting import AnswerFormat, Method, MethodOptions, Request
 from massie.types import AdapterError, Prediction, RequestError, Sample, SystemCard, Task, UnknownNameError, Usage
 
 Options = TypeVar("Options", bound=Content)
+Key = TypeVar("Key")
 
 
 class LanguageModel:
@@ -53,6 +54,11 @@ class LanguageModel:
         """How the answers to each task are laid out."""
         return self.method.formats
 
+    @property
+    def tuning(self) -> frozenset[str]:
+        """The names of the options that change no answer."""
+        return self.llm.tuning
+
     def prepare(self, benchmark: Benchmark) -> None:
         """Find the demonstrations."""
         self.method.prepare(benchmark)
@@ -71,9 +77,22 @@ class LanguageModel:
         Raises EndpointError, AdapterError or MissingExtraError where the language model cannot be used.
         """
         requests = ((sample.id, self.method.request(sample)) for sample in samples)
-        llm = self.llm if limits.cache is None else cached(self.llm, limits.cache)
-        for sample_id, outcome in _outcomes(llm, requests, limits, self._load):
+        for sample_id, outcome in self._outcomes(requests, limits):
             yield _prediction(sample_id, outcome)
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | RequestError]]:
+        """Answer plain requests, each with its place, in any order, with the usual limits; raises as ``stream``."""
+        return _live(self.llm, enumerate(requests), Limits(), self._load)
+
+    def _outcomes(
+        self, requests: Iterator[tuple[str, Request]], limits: Limits
+    ) -> Iterator[tuple[str, Completion | RequestError]]:
+        llm = self.llm if limits.cache is None else cached(self.llm, limits.cache)
+        if limits.batch_folder is None:
+            return _live(llm, requests, limits, self._load)
+        if not isinstance(llm, BatchLLM):
+            raise AdapterError(f"{llm.model}: its adapter has no batch API; run it without --mode batch")
+        return llm.complete_in_batches(requests, limits.batch_folder, limits.stopping, limits.report)
 
     def _load(self) -> None:
         """Load a model of this process, once for all streams."""
@@ -90,32 +109,56 @@ def _card(model: str, prompts: str, further: Any) -> SystemCard:
     return SystemCard.model_validate({**named, **cast("dict[str, Any]", further)})
 
 
-def _outcomes(
-    llm: LLM, requests: Iterator[tuple[str, Request]], limits: Limits, load: Callable[[], None]
-) -> Iterator[tuple[str, Completion | RequestError]]:
-    if limits.batch_folder is not None:
-        if not isinstance(llm, BatchLLM):
-            raise AdapterError(f"{llm.model}: its adapter has no batch API; run it without --mode batch")
-        return llm.complete_in_batches(requests, limits.batch_folder, limits.stopping, limits.report)
+def _live(
+    llm: LLM, requests: Iterator[tuple[Key, Request]], limits: Limits, load: Callable[[], None]
+) -> Iterator[tuple[Key, Completion | RequestError]]:
     return send_all(llm, requests, limits) if isinstance(llm, ServedLLM) else _in_batches(llm, requests, limits, load)
 
 
 def _in_batches(
-    llm: LLM, requests: Iterator[tuple[str, Request]], limits: Limits, load: Callable[[], None]
-) -> Iterator[tuple[str, Completion | RequestError]]:
+    llm: LLM, requests: Iterator[tuple[Key, Request]], limits: Limits, load: Callable[[], None]
+) -> Iterator[tuple[Key, Completion | RequestError]]:
     assert isinstance(llm, LocalLLM), "a language model is served or local"
     while asked := list(islice(requests, limits.batch)):
         load()
+        for place, outcome in _timed(llm.complete_all([request for _, request in asked])):
+            yield asked[place][0], outcome
+
+
+def _timed(
+    outcomes: Iterator[tuple[int, Completion | RequestError]],
+) -> Iterator[tuple[int, Completion | RequestError]]:
+    """A batch's outcomes; those that do not say how long they took come last, with equal shares of the batch's time.
+
+    That is the time of the language model alone, not of whoever takes the outcomes. A share is no latency: such
+    outcomes state no number of requests, so that none is made of them.
+    """
+    held: list[tuple[int, Completion | RequestError]] = []
+    failed: AdapterError | None = None
+    seconds = 0.0
+    while True:
         started = time.perf_counter()
-        for place, outcome in llm.complete_all([request for _, request in asked]):
-            yield asked[place][0], _timed(outcome, (time.perf_counter() - started) / len(asked))
+        try:
+            found = next(outcomes, None)
+        except AdapterError as error:  # what is answered is kept
+            failed, found = error, None
+        seconds += time.perf_counter() - started
+        if found is None:
+            break
+        if isinstance(found[1], Completion) and found[1].usage.seconds is not None:
+            yield found
+        else:
+            held.append(found)
+    for place, outcome in held:
+        yield place, _with_share(outcome, seconds / len(held))
+    if failed is not None:
+        raise failed
 
 
-def _timed(outcome: Completion | RequestError, seconds: float) -> Completion | RequestError:
-    """The outcome with a share of its batch's time, where the language model does not say how long it took."""
-    if isinstance(outcome, RequestError) or outcome.usage.seconds is not None:
+def _with_share(outcome: Completion | RequestError, seconds: float) -> Completion | RequestError:
+    if isinstance(outcome, RequestError):
         return outcome
-    return replace(outcome, usage=replace(outcome.usage, seconds=seconds, requests=1))
+    return replace(outcome, usage=replace(outcome.usage, seconds=seconds))
 
 
 def _prediction(sample_id: str, outcome: Completion | RequestError) -> Prediction:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from massie.adapters.batch_api import BatchApi
-from massie.adapters.chat_completions import OPENAI, OpenAIOptions, body_of, completion_of, error_of
-from massie.adapters.completions import Completion
+from massie.adapters.chat_completions import OPENAI, OpenAIOptions, body_of, completion_of, error_of, message_of
+from massie.adapters.completions import Completion, Outcome
 from massie.adapters.language_models import LanguageModel
 from massie.adapters.openai_batches import Batches, BatchLimits
 from massie.prompting import Request
@@ -19,10 +19,10 @@ from massie.types import EndpointError, Failure, MissingExtraError, RequestError
 
 _OPENAI = "https://api.openai.com/v1"
 _OPENAI_KEY = "OPENAI_API_KEY"
+_OPENAI_ADDRESS = "OPENAI_BASE_URL"
 _PATH = "/chat/completions"
 _TELLING = 8
 """So many characters of a key are too many to be shown."""
-_SAID = 300
 
 
 class OpenAI(LanguageModel):
@@ -35,12 +35,13 @@ class OpenAI(LanguageModel):
 class Endpoint:
     """Chat completions of one model at one endpoint."""
 
+    tuning = frozenset({"api_key_env", "organization", "project"})
     batch_limits = BatchLimits()
 
     def __init__(self, options: OpenAIOptions) -> None:
         self.options = options
         self._client: Any = None
-        self._secrets: list[str] = []
+        self._secrets: set[str] = set()
 
     @property
     def model(self) -> str:
@@ -49,7 +50,7 @@ class Endpoint:
 
     def settings(self) -> dict[str, Any]:
         """The endpoint and all parameters but those of the request itself."""
-        kept = self.options.model_dump(mode="json", exclude={"api_key_env", "organization", "project"})
+        kept = self.options.model_dump(mode="json", exclude=set(self.tuning))
         kept["temperature"] = self.options.sent_temperature
         return {"endpoint": kept.pop("base_url") or OPENAI, **kept}
 
@@ -69,21 +70,22 @@ class Endpoint:
             "max_retries": 0,
         }
 
-    async def open(self, concurrency: int) -> None:
+    async def open(self) -> None:
         """Make the client; raises EndpointError where a key is missing."""
+        openai = _library()
         try:
-            import openai
-        except ImportError as error:
-            raise MissingExtraError("openai", "openai", "the adapter 'openai'") from error
-        arguments = self.arguments()
-        try:
-            # A redirect would carry prompts and headers to another server than the one that was named.
-            transport: Any = openai.DefaultAioHttpClient(follow_redirects=False)
+            self._client = self._made(openai.AsyncOpenAI, openai.DefaultAioHttpClient)
         except RuntimeError as error:
             raise MissingExtraError("aiohttp", "openai", "the adapter 'openai'") from error
-        self._client = openai.AsyncOpenAI(**arguments, http_client=transport)
+
+    def _made(self, client: Callable[..., Any], transport: Callable[..., Any]) -> Any:
+        """A client of the official library."""
+        arguments = self.arguments()
+        # A redirect would carry prompts and headers to another server than the one that was named.
+        made = client(**arguments, http_client=transport(follow_redirects=False))
         if self.options.base_url is not None:  # what the environment says of OpenAI's is not for other servers
-            self._client.organization, self._client.project = self.options.organization, self.options.project
+            made.organization, made.project = self.options.organization, self.options.project
+        return made
 
     async def close(self) -> None:
         """Close all connections."""
@@ -120,26 +122,17 @@ class Endpoint:
         folder: Path,
         stopping: Callable[[], bool] = lambda: False,
         report: Callable[[str], None] = lambda words: None,
-    ) -> Iterator[tuple[str, Completion | RequestError]]:
+    ) -> Iterator[tuple[str, Outcome]]:
         """Complete the requests through the endpoint's Batch API; ``folder`` keeps what was submitted.
 
         Once ``stopping`` says so, nothing more is submitted or waited for: what has no answer yet is not yielded, and
         the next call with the same folder goes on. ``report`` gets a few words on where the batches stand.
         """
         bodies = ((key, body_of(self.options, request)) for key, request in requests)
-        with closing(BatchApi(self._batch_client(), self.cleaned)) as api:
+        openai = _library()
+        client = self._made(openai.OpenAI, openai.DefaultHttpxClient)
+        with closing(BatchApi(client, self.cleaned)) as api:
             yield from Batches(api, folder, self.batch_limits, stopping, report).complete(bodies)
-
-    def _batch_client(self) -> Any:
-        try:
-            import openai
-        except ImportError as error:
-            raise MissingExtraError("openai", "openai", "the adapter 'openai'") from error
-        transport: Any = openai.DefaultHttpxClient(follow_redirects=False)
-        client = openai.OpenAI(**self.arguments(), http_client=transport)
-        if self.options.base_url is not None:
-            client.organization, client.project = self.options.organization, self.options.project
-        return client
 
     def cleaned(self, error: RequestError | EndpointError) -> RequestError | EndpointError:
         """The error without the keys that a server may have repeated in it, whole, cut off or half masked."""
@@ -155,6 +148,11 @@ class Endpoint:
         named = self.options.api_key_env
         if named is None and self.options.base_url is not None:
             return "none"
+        if self.options.base_url is None and os.environ.get(_OPENAI_ADDRESS):
+            raise EndpointError(
+                f"the environment variable {_OPENAI_ADDRESS} is not read, as a run must tell whom it asked: name the "
+                "endpoint with --option base_url=..., or unset it"
+            )
         return self._secret(named or _OPENAI_KEY, "api_key_env")
 
     def _secret(self, variable: str, option: str) -> str:
@@ -166,8 +164,17 @@ class Endpoint:
             )
         if not (value.isascii() and value.isprintable()):
             raise EndpointError(f"the environment variable {variable} holds characters that no key has; set it again")
-        self._secrets.append(value)
+        # Of "Bearer sk-..." a server repeats only the key.
+        self._secrets |= {value, *(part for part in value.split() if len(part) >= _TELLING)}
         return value
+
+
+def _library() -> Any:
+    try:
+        import openai
+    except ImportError as error:
+        raise MissingExtraError("openai", "openai", "the adapter 'openai'") from error
+    return openai
 
 
 def _lost(error: BaseException, timeout: float) -> RequestError:
@@ -179,5 +186,5 @@ def _lost(error: BaseException, timeout: float) -> RequestError:
     if isinstance(error, TimeoutError):
         return RequestError(Failure.TIMEOUT, f"no answer within {timeout:g} s")
     cut_off = isinstance(error, aiohttp.ClientPayloadError)
-    why = "the answer was cut off" if cut_off else " ".join(str(error).split()) or type(error).__name__
-    return RequestError(Failure.CONNECTION, f"the connection failed: {why}"[:_SAID])
+    why = "the answer was cut off" if cut_off else message_of(error) or type(error).__name__
+    return RequestError(Failure.CONNECTION, f"the connection failed: {why}")

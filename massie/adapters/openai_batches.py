@@ -17,10 +17,10 @@ from typing import Any
 from massie.adapters.batch_api import Batch, BatchApi, Counts
 from massie.adapters.batch_files import Job, line_of, read_jobs, write_jobs, write_whole
 from massie.adapters.batch_results import Result
-from massie.adapters.completions import Completion
+from massie.adapters.chat_completions import message_of
+from massie.adapters.completions import Completion, Outcome
 from massie.types import EndpointError, Failure, RequestError
 
-Outcome = Completion | RequestError
 _TOKEN = "massie"  # noqa: S105 (the name of a batch's mark, no secret)
 _QUEUE_FULL = re.compile(r"token_limit_exceeded|enqueued|request_limit_exceeded", re.IGNORECASE)
 """How servers say that too much of an account's is waiting."""
@@ -34,7 +34,8 @@ class BatchLimits:
 
     ``attempts`` is how often a request is sent before it counts as failed. ``first_pause`` and ``longest_pause`` are
     the seconds between two looks at the batches: a tenth of the time since anything happened, within these.
-    ``patience`` is for how many seconds the server may fail to answer at all.
+    ``patience`` is for how many seconds the server may fail to answer at all, ``window`` for how many a batch may stay
+    in a state that is not known here: as long as a batch may take.
     """
 
     requests: int = 50_000
@@ -43,6 +44,7 @@ class BatchLimits:
     first_pause: float = 2.0
     longest_pause: float = 60.0
     patience: float = 3600.0
+    window: float = 86_400.0
 
 
 class Batches:
@@ -120,7 +122,7 @@ class Batches:
         if not left:
             return
         for batch in self._api.batches():
-            job = left.get(batch.input_file_id) or left.get((batch.metadata or {}).get(_TOKEN))
+            job = left.get(batch.input_file_id) or left.get(batch.metadata.get(_TOKEN))
             if job is not None and batch.status != "failed":
                 self._note(job, batch.id)
                 left = {name: other for name, other in left.items() if other is not job}
@@ -214,6 +216,13 @@ class Batches:
         if self._counts.get(job) != batch.counts:
             self._happened = self._heard
             self._counts[job] = batch.counts
+        if not batch.known and self._heard - self._happened > self._limits.window:
+            raise self._api.cleaned(
+                EndpointError(
+                    f"the batch {batch.id} is {message_of(batch.status)!r} for {self._limits.window:,.0f} s now, of "
+                    f"which MASSIE does not know whether it ends; {job.hint}"
+                )
+            )
 
     def _missed(self, error: RequestError) -> None:
         """The server gave no answer; raises EndpointError where that has been so for too long."""
@@ -231,10 +240,11 @@ class Batches:
         self._note(job, None)
         self._running.remove(job)
         if problem is None:
-            raise EndpointError(f"the endpoint refuses {job.input}: {batch.problems[0]}")
+            raise self._api.cleaned(EndpointError(f"the endpoint refuses {job.input}: {batch.problems[0]}"))
         self._room = not full
         if not full and job.requests == 1:
-            raise EndpointError(f"the endpoint's queue has no room for a single request: {problem}")
+            why = f"the endpoint's queue has no room for a single request: {problem}"
+            raise self._api.cleaned(EndpointError(why))
         if not full:
             self._most = (job.requests + 1) // 2
         self._waiting.insert(0, job)

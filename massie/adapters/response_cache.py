@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from massie.adapters.completions import LLM, Completion, LocalLLM, ServedLLM
+from massie.adapters.completions import LLM, Completion, LocalLLM, Outcome, ServedLLM
 from massie.catalogue import first_fault
 from massie.prompting import Request
-from massie.types import RequestError, RunError
+from massie.types import RunError
 
 _TABLE = "CREATE TABLE IF NOT EXISTS responses (key BLOB PRIMARY KEY, response TEXT NOT NULL) WITHOUT ROWID"
 _COMPLETION = TypeAdapter(Completion)
@@ -85,7 +85,7 @@ class _CachedServed:
 
     def __init__(self, llm: ServedLLM, cache: ResponseCache) -> None:
         self._llm, self._cache = llm, cache
-        self.model, self.settings = llm.model, llm.settings
+        self.model, self.tuning, self.settings = llm.model, llm.tuning, llm.settings
         self.open, self.close = llm.open, llm.close
         self._settings = llm.settings()
 
@@ -103,10 +103,11 @@ class _CachedLocal:
 
     def __init__(self, llm: LocalLLM, cache: ResponseCache) -> None:
         self._llm, self._cache = llm, cache
-        self.model, self.settings, self.load = llm.model, llm.settings, llm.load
+        self.model, self.tuning, self.settings = llm.model, llm.tuning, llm.settings
+        self.load = llm.load
         self._settings = llm.settings()
 
-    def complete_all(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | RequestError]]:
+    def complete_all(self, requests: Sequence[Request]) -> Iterator[tuple[int, Outcome]]:
         keys = [cache_key(self._settings, request) for request in requests]
         left: list[int] = []
         for place, key in enumerate(keys):

@@ -16,14 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from massie.adapters.completions import Completion, ServedLLM
+from massie.adapters.completions import Completion, Outcome, ServedLLM
 from massie.adapters.pace import Pace
 from massie.adapters.response_cache import ResponseCache
 from massie.prompting import Request
 from massie.types import AdapterError, EndpointError, Failure, MassieError, RequestError
 
 Key = TypeVar("Key")
-Outcome = Completion | RequestError
 
 _FIRST_ATTEMPTS = 4
 """How often the first request is sent where nobody answers, or nobody who speaks the protocol."""
@@ -78,7 +77,7 @@ def send_all(llm: ServedLLM, requests: Iterable[tuple[Key, Request]], limits: Li
     with asyncio.Runner() as runner:
         sender = _Sender(llm, iter(requests), limits, runner.get_loop())
         try:
-            runner.run(llm.open(limits.concurrency))
+            runner.run(llm.open())
             while sender.send():
                 yield from sender.receive()
             if sender.fatal is not None:

@@ -19,6 +19,7 @@ from massie.adapters.completions import Completion
 from massie.adapters.language_models import LanguageModel
 from massie.adapters.local_models import LocalOptions, Refusals, one_line, told_in_one_line
 from massie.prompting import Request
+from massie.prompting.answers import opened_reasoning
 from massie.prompting.options import StructuredOutput
 from massie.types import AdapterError, Failure, MissingExtraError, RequestError, Usage
 
@@ -46,6 +47,10 @@ class TransformersOptions(LocalOptions):
     batch_size: int = Field(default=8, ge=1)
 
 
+_TAIL = 16
+"""Tokens at a prompt's end that hold an opening reasoning tag, where there is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Prompt:
     """A request as tokens: its place in the batch, and the most new tokens of the answer."""
@@ -57,6 +62,8 @@ class _Prompt:
 
 class Model:
     """A model in transformers, with its tokenizer."""
+
+    tuning = frozenset({"device"})
 
     def __init__(self, options: TransformersOptions) -> None:
         self.options = options
@@ -75,7 +82,7 @@ class Model:
 
     def settings(self) -> dict[str, Any]:
         """The options, without the device."""
-        return {"library": "transformers", **self.options.model_dump(mode="json", exclude={"device"})}
+        return {"library": "transformers", **self.options.model_dump(mode="json", exclude=set(self.tuning))}
 
     def load(self) -> None:
         """Load model and tokenizer, a local folder without any network.
@@ -177,16 +184,19 @@ class Model:
         return [self._completion(prompt, tokens, seconds) for prompt, tokens in zip(prompts, new, strict=True)]
 
     def _completion(self, prompt: _Prompt, tokens: Sequence[int], seconds: float) -> Completion:
-        """The new tokens up to their end, which counts as one; padding may follow."""
+        """The new tokens up to their end, which counts as one; padding may follow.
+
+        Reasoning that the chat template began has its opening tag again.
+        """
         length = next((place for place, token in enumerate(tokens) if token in self._ends), None)
+        text = self._tokenizer.decode(tokens[:length], skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Completion(
-            text=self._tokenizer.decode(tokens[:length], skip_special_tokens=True, clean_up_tokenization_spaces=False),
+            text=opened_reasoning(self._tokenizer.decode(prompt.tokens[-_TAIL:])) + text,
             finish_reason="length" if length is None else "stop",
             usage=Usage(
                 input_tokens=len(prompt.tokens),
                 output_tokens=len(tokens) if length is None else length + 1,
                 seconds=seconds,
-                requests=1,
             ),
         )
 

@@ -26,11 +26,14 @@ from massie.adapters.completions import Completion
 from massie.adapters.language_models import LanguageModel
 from massie.adapters.local_models import LocalOptions, Refusals, one_line, told_in_one_line
 from massie.prompting import Request
+from massie.prompting.answers import opened_reasoning
 from massie.types import AdapterError, Failure, MissingExtraError, RequestError, Usage
 
 _SAMPLING = {"temperature", "top_p", "seed", "max_new_tokens", "chat_template_kwargs", "logprobs"}
 _NO_ENGINE_ARGUMENTS = _SAMPLING | {"lora", "engine", "data_parallel_size"}
 _CHANGES_NO_ANSWER = {"gpu_memory_utilization", "max_num_seqs", "enable_prefix_caching", "data_parallel_size"}
+_TAIL = 16
+"""Tokens at a prompt's end that hold an opening reasoning tag, where there is one."""
 _CONTEXT = re.compile(r"maximum (context|model) length", re.IGNORECASE)
 
 
@@ -86,6 +89,8 @@ class VLLMOptions(LocalOptions):
 class Engine:
     """A model in vLLM."""
 
+    tuning = frozenset(_CHANGES_NO_ANSWER)
+
     def __init__(self, options: VLLMOptions) -> None:
         self.options = options
         self._vllm: _Library
@@ -100,7 +105,7 @@ class Engine:
 
     def settings(self) -> dict[str, Any]:
         """The options, without those that change nothing but speed."""
-        return {"library": "vLLM", **self.options.model_dump(mode="json", exclude=_CHANGES_NO_ANSWER)}
+        return {"library": "vLLM", **self.options.model_dump(mode="json", exclude=set(self.tuning))}
 
     def load(self) -> None:
         """Start the engine; raises MissingExtraError without vLLM, AdapterError where it does not start."""
@@ -126,9 +131,18 @@ class Engine:
                 else:
                     refused.append((place, refusal))
             outputs = self._llm.wait_for_completion(use_tqdm=False)
-            answered = [(place, outcome_of(output)) for place, output in zip(queued, outputs, strict=True)]
+            answered = [
+                (place, outcome_of(output, self._opened(output, requests[place])))
+                for place, output in zip(queued, outputs, strict=True)
+            ]
         yield from refused
         yield from answered
+
+    def _opened(self, output: Any, request: Request) -> str:
+        """The reasoning tag that the chat template opened; a schema without a reasoning parser leaves no reasoning."""
+        if request.schema is not None and "reasoning_parser" not in self.options.engine:
+            return ""
+        return opened_reasoning(self._llm.get_tokenizer().decode(output.prompt_token_ids[-_TAIL:]))
 
     def _enqueue(self, request: Request) -> RequestError | None:
         """Put a request into the queue, or say why vLLM refuses it."""
@@ -165,8 +179,11 @@ def refusal_of(error: Exception) -> RequestError:
     return RequestError(failure, one_line(error))
 
 
-def outcome_of(output: Any) -> Completion | RequestError:
-    """What a ``vllm.RequestOutput`` says; raises AdapterError where the engine gave the request up."""
+def outcome_of(output: Any, opened: str = "") -> Completion | RequestError:
+    """What a ``vllm.RequestOutput`` says, after the reasoning tag that its prompt opened.
+
+    Raises AdapterError where the engine gave the request up.
+    """
     best = output.outputs[0]
     if best.finish_reason == "abort":
         raise AdapterError("vLLM's engine was stopped; run the same command again")
@@ -176,7 +193,7 @@ def outcome_of(output: Any) -> Completion | RequestError:
     if best.logprobs is not None:
         logprobs = [likely[token].logprob for token, likely in zip(best.token_ids, best.logprobs, strict=True)]
     return Completion(
-        text=best.text,
+        text=opened + best.text,
         finish_reason=best.finish_reason,
         usage=Usage(
             input_tokens=len(output.prompt_token_ids),

@@ -28,12 +28,13 @@ from massie.catalogue.negatives import (
 from massie.catalogue.paper import Published, published
 from massie.catalogue.source import Source, SourceFiles
 from massie.catalogue.vectors import SCORE_NAMES, EventSchema, Expected, Vector, conformance_vectors, read_vectors
-from massie.catalogue.yaml import Content, explain, first_fault, read_yaml, validated
+from massie.catalogue.yaml import SECRET, Content, explain, first_fault, read_yaml, validated
 
 __all__ = [
     "DEFAULT_NEGATIVES",
     "HARD_NEGATIVES",
     "SCORE_NAMES",
+    "SECRET",
     "Access",
     "Aggregation",
     "BenchmarkDefinition",

@@ -13,6 +13,9 @@ from pydantic_core import ErrorDetails
 
 from massie.types import ContentError
 
+SECRET = "secret"  # noqa: S105 (the name of a kind)
+"""The kind of a fault whose value must not be shown."""
+
 
 class Content(BaseModel):
     """Base of everything that a content file holds: unknown keys are errors, values do not change."""
@@ -106,6 +109,6 @@ def _what(fault: ErrorDetails) -> str:
     if fault["type"] == "missing":
         return "this key is missing"
     what = fault["msg"].removeprefix("Value error, ")
-    if fault["loc"] and not isinstance(fault["input"], (dict, list)):
+    if fault["loc"] and fault["type"] != SECRET and not isinstance(fault["input"], (dict, list)):
         what += f" (got {str(fault['input'])[:80]!r})"
     return what

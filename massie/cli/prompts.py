@@ -9,10 +9,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from massie.adapters import Limits, load_adapter
-from massie.adapters.completions import Completion, LocalLLM, ServedLLM
+from massie.adapters import load_adapter
 from massie.adapters.language_models import LanguageModel
-from massie.adapters.sending import send_all
 from massie.build import load_benchmark
 from massie.catalogue import explain
 from massie.cli.output import print_json, print_table, progress
@@ -197,19 +195,10 @@ def _make(out: Path, wanted: Thoughts, asked: list[Asked], ask: Ask) -> None:
 def _asking(teacher: LanguageModel) -> Ask:
     """Gives requests to the teacher; raises RequestError where one failed."""
 
-    def ask(requests: Sequence[Request]) -> Iterator[tuple[int, str]]:
-        for place, outcome in _outcomes(teacher, requests):
+    def ask(requests: Sequence[Request]) -> Iterator[tuple[int, str, str | None]]:
+        for place, outcome in teacher.complete(requests):
             if isinstance(outcome, RequestError):
                 raise outcome
-            yield place, outcome.text
+            yield place, outcome.text, outcome.finish_reason
 
     return ask
-
-
-def _outcomes(teacher: LanguageModel, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | RequestError]]:
-    llm = teacher.llm
-    if isinstance(llm, ServedLLM):
-        return send_all(llm, enumerate(requests), Limits())
-    assert isinstance(llm, LocalLLM), "a language model is served or local"
-    llm.load()
-    return llm.complete_all(requests)

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from massie.adapters import Adapter, Limits, ResponseCache
+from massie.adapters import OPENAI, Adapter, Limits, ResponseCache
 from massie.adapters.completions import BatchLLM
 from massie.adapters.language_models import LanguageModel
 from massie.build import Benchmark
@@ -41,9 +41,10 @@ from massie.cli.runs import (
     settings_of,
 )
 from massie.results.usage import Cost
-from massie.running import BATCHES, STORE, Mode, Progress, Stopping, Store, lock_run, open_run, slug
+from massie.running import BATCHES, STORE, Mode, Progress, Settings, Stopping, Store, lock_run, open_run, slug
 from massie.running import run as run_adapter
 from massie.running.on_ray import Replicas, stream_on_ray
+from massie.running.prices import price_of
 from massie.types import UserError
 
 
@@ -142,7 +143,7 @@ def run(
     folder = runs / slug(name or system.name) / folder_name(part)
     cost = cost_of(settings, prices)
     if max_cost is not None and cost is None:
-        raise UserError(_no_price(system.model))
+        _refuse_unpriced(settings)
     if settings.mode is Mode.BATCH:
         _check_batch_mode(adapter, cache, max_cost)
     with lock_run(folder), ExitStack() as stack:
@@ -167,10 +168,14 @@ def run(
         finish(folder, settings, part, command_line(), ending, failed)
 
 
-def _no_price(model: str | None) -> str:
+def _refuse_unpriced(settings: Settings) -> NoReturn:
+    """Raise for a budget where no price is known, with the nearest model that has one."""
+    model, endpoint = settings.system.model, settings.details.get("llm", {}).get("endpoint")
     if model is None:
-        return "--max-cost: the system names no model, so nothing that it does has a price; leave it out"
-    return f"--max-cost: no price is known for the model {model!r}: give it in a file, --prices FILE"
+        raise UserError("--max-cost: the system names no model, so nothing that it does has a price; leave it out")
+    if endpoint is not None:
+        price_of(model, base_url=None if endpoint == OPENAI else endpoint)
+    raise UserError(f"--max-cost: no price is known for the model {model!r}: give it in a file, --prices FILE")
 
 
 def _check_batch_mode(adapter: Adapter, cache: Path | None, max_cost: float | None) -> None:
@@ -239,8 +244,10 @@ class _Asking:
         """What ends the run; a budget is for all of its starts together."""
         if self.cost is None:
             return Stopping(asked)
-        spent, paid = self.cost.of(store.paid_usage()), store.number_paid()
-        return Stopping(asked, self.cost.of, self.max_cost, spent or 0.0, paid, unknown=spent is None and paid > 0)
+        stopping = Stopping(asked, self.cost.of, self.max_cost)
+        for usage in store.paid():
+            stopping.pay(usage)
+        return stopping
 
     def _failed(self, store: Store) -> dict[str, str]:
         """What failed of the part that is run, now or before."""

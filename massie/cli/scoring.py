@@ -89,7 +89,8 @@ def score(
     )
     if run_or_file.is_dir():
         folder, settings = run_or_file, read_settings(run_or_file)
-        ending = replace(ending, cost=cost_of(settings, prices))
+        cost = cost_of(settings, prices)
+        ending = replace(ending, cost=cost and replace(cost, keep=prices is None))
         whole = open_benchmark(settings.benchmark, data or (Path(settings.data) if settings.data else None), folders)
         whole = whole.select(split=settings.split)
         named = tasks or languages or datasets or not (folder / RESULT).exists()
@@ -107,14 +108,14 @@ def score(
     else:
         whole = open_benchmark(benchmark, data, folders)
         part = whole.select(tasks=tasks, languages=languages, datasets=datasets, split=split)
-        _check(run_or_file, part, partial)
+        _check(run_or_file, part, partial, failed_as_invalid)
         settings = _settings_of_file(run_or_file, name, part, data)
         folder = runs / slug(settings.system.name) / folder_name(part)
         with lock_run(folder):
             open_run(folder, settings)
             with Store(folder / STORE) as store:
                 answers = (prediction for _, prediction in read_predictions(run_or_file))
-                store.add_all(prediction for prediction in answers if prediction.error is None)
+                store.add_all(answer for answer in answers if failed_as_invalid or answer.error is None)
             finish(folder, settings, part, command_line(), ending)
 
 
@@ -153,15 +154,18 @@ def _settings_of_file(path: Path, name: str | None, benchmark: Benchmark, data: 
     )
 
 
-def _check(path: Path, benchmark: Benchmark, partial: bool) -> None:
-    """Hold every line of a predictions file against the benchmark, before anything is written."""
+def _check(path: Path, benchmark: Benchmark, partial: bool, failed_as_invalid: bool) -> None:
+    """Hold every line of a predictions file against the benchmark, before anything is written.
+
+    A line that says that its sample failed is an answer only with ``failed_as_invalid``.
+    """
     unanswered = {sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell)}
     total, failed = len(unanswered), 0
     for number, prediction in read_predictions(path):
         if prediction.sample_id not in unanswered:
             raise _unexpected(path, number, prediction.sample_id, benchmark, total)
         unanswered.remove(prediction.sample_id)
-        failed += prediction.error is not None
+        failed += prediction.error is not None and not failed_as_invalid
     missing = len(unanswered) + failed
     if missing and not partial:
         raise IncompleteRunError(

@@ -41,6 +41,7 @@ CLOSING_TAG = re.compile(r"</(?:think|thinking|reasoning|reflection|thought)>", 
 """What ends reasoning."""
 
 _OPENING_TAG = re.compile(r"<(?:think|thinking|reasoning|reflection|thought)>", re.IGNORECASE)
+_OPENED = re.compile(rf"({_OPENING_TAG.pattern})\s*\Z", re.IGNORECASE)
 _TOKENS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 _NO_BRACKETS = re.compile(r'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z|\\))++', re.DOTALL)
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -54,7 +55,9 @@ _REPAIR_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError
 
 
 def answer_of(prediction: Prediction, task: Task, form: AnswerFormat = JSON) -> Answer:
-    """A prediction as it is scored: its records, or what its output text holds."""
+    """A prediction as it is scored: its records, or what its output text holds; nothing where it failed."""
+    if prediction.error is not None:
+        return Answer(None)
     if prediction.records is not None:
         return Answer(prediction.records)
     return parse_answer(prediction.output or "", task, form, truncated=prediction.finish_reason == "length")
@@ -130,6 +133,15 @@ def without_reasoning(output: str) -> str:
             return output[tag.end() :]
         place = output.rfind("</", 0, place)
     return output
+
+
+def opened_reasoning(prompt: str) -> str:
+    """The opening reasoning tag that a prompt ends in, and so is missing in the output; empty where there is none.
+
+    Some chat templates begin the reasoning for the model (``<think>`` and a line end).
+    """
+    opened = _OPENED.search(prompt)
+    return opened[1] if opened else ""
 
 
 def _last_block(text: str) -> str | None:

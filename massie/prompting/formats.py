@@ -31,12 +31,18 @@ class AnswerFormat(Content):
     key: str | None = Field(default=None, min_length=1)
     item_separator: str = Field(default=";", min_length=1)
     label_separator: str = Field(default=":", min_length=1)
-    nothing: str = "None"
+    nothing: str = Field(default="None", pattern=r"\S")
 
     @model_validator(mode="after")
-    def _pairs_have_no_key(self) -> AnswerFormat:
-        if self.form is Form.PAIRS and self.key is not None:
-            raise ValueError("key: pairs stand in no JSON object")
+    def _only_records_have_a_key(self) -> AnswerFormat:
+        if self.form is not Form.RECORDS and self.key is not None:
+            raise ValueError(f"key: only records stand under one; leave it out of {self.form}")
+        return self
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> AnswerFormat:
+        if self.item_separator == self.label_separator:
+            raise ValueError("label_separator: must not be the item_separator too")
         return self
 
 

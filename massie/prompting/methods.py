@@ -33,6 +33,7 @@ class Method:
         self._instructions: dict[Task, Instructions] = {}
         self._heads: dict[tuple[str, str | None], _Heads] = {}
         self._puts: dict[tuple[Task, str], _Put] = {}
+        self._prepared_for: Benchmark | None = None
 
     @property
     def name(self) -> str:
@@ -48,9 +49,14 @@ class Method:
     def prepare(self, benchmark: Benchmark) -> None:
         """Find the demonstrations in the user's build, for the tasks and languages that are looked at.
 
+        Once for the same benchmark object, however often it is called with it.
+
         Raises BuildError where the build has none or too few, ContentError where their thoughts are missing or a
         prompt has no translation.
         """
+        if benchmark is self._prepared_for:
+            return
+        self._prepared_for = None
         options = self._options
         drawing = Drawing(benchmark, options.shots, options.demonstration_seed, options.demonstrations)
         self._puts.clear()
@@ -58,6 +64,7 @@ class Method:
         for task, language in dict.fromkeys((cell.task, cell.language) for cell in benchmark.cells()):
             drawn = drawing.for_samples_in(language, self._files[task].prompt) if options.shots else None
             self._puts[task, language] = self._put(task, language, drawn, benchmark)
+        self._prepared_for = benchmark
 
     def request(self, sample: Sample) -> Request:
         """What is sent for a sample.

@@ -4,6 +4,9 @@ Most of what a template writes for a sample depends on the schemas alone, which 
 once for each batch of schemas with a mark in the text's place, and then a sample costs no more than putting its text
 there. That is the same only where the template writes the text out and does nothing else with it; where it does more
 (``{{ text | upper }}``, ``{% if text %}``), every sample is rendered.
+
+The sandbox keeps a template from all but its variables, and what it writes is bounded. Time and memory are not: one
+range has 100,000 numbers at most, but ranges within ranges, and texts multiplied, take as long and as much as they say.
 """
 
 from __future__ import annotations
@@ -19,7 +22,19 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from massie.types import Schema
 
-FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+LONGEST = 1_000_000
+"""The most characters that a template may write."""
+
+FAILURES = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What rendering may raise, besides Jinja's own errors: {{ 1 / 0 }}, {{ text + 1 }}, range(10**9) …"""
 
 
@@ -34,26 +49,42 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 def template_fault(source: str, variables: set[str]) -> str | None:
-    """What is wrong with a template: that it is none, or a variable that it does not have; None where all is well."""
+    """What is wrong with a template: that it is none, has an unknown variable, or never shows the sample's text.
+
+    None where all is well.
+    """
     try:
-        unknown = find_undeclared_variables(_environment().parse(source)) - variables
+        used = find_undeclared_variables(_environment().parse(source))
         _template(source)  # parsing alone lets unknown filters pass
     except TemplateError as error:
         return f"not a valid template: {error}"
-    if unknown:
+    if unknown := used - variables:
         return f"unknown variable {', '.join(sorted(unknown))}; a prompt has {', '.join(sorted(variables))} here"
-    return None
+    return None if "text" in used else "never shows the text: {{ text }} is missing"
 
 
 def fill(source: str, **variables: Any) -> str:
     """The template with its variables, without the white space around it. Raises what ``FAILURES`` lists."""
-    return _template(source).render(variables)
+    parts: list[str] = []
+    length = 0
+    for part in _template(source).generate(variables):
+        length += len(part)
+        _refuse_endless(length)
+        parts.append(part)
+    return "".join(parts)
+
+
+def _refuse_endless(length: int) -> None:
+    if length > LONGEST:
+        raise ValueError(f"it writes more than {LONGEST:,} characters")
 
 
 def fill_text(source: str, text: str, schemas: tuple[Schema, ...]) -> str:
     """``fill`` of a template of a text and its schemas, mostly from the cache. Raises what ``FAILURES`` lists."""
     if _only_writes_the_text(source):
-        return text.join(_around_the_text(source, schemas))
+        around = _around_the_text(source, schemas)
+        _refuse_endless((len(around) - 1) * len(text))
+        return text.join(around)
     return fill(source, text=text, schemas=schemas)
 
 

@@ -33,8 +33,11 @@ LARGEST = 64_000_000
 Asked = tuple[PromptFile, Drawn]
 """A prompt and demonstrations of its task."""
 
-Ask = Callable[[Sequence[Request]], Iterator[tuple[int, str]]]
-"""Gives requests to the teacher and yields what it says to each, with the request's place, in any order."""
+Ask = Callable[[Sequence[Request]], Iterator[tuple[int, str, str | None]]]
+"""Gives requests to the teacher and yields for each its place, what the teacher says and why it ended, in any order.
+
+Why it ended is the ``finish_reason``, None where that is not told.
+"""
 
 
 class Thought(Content):
@@ -141,8 +144,9 @@ def make_thoughts(path: Path, wanted: Thoughts, asked: Sequence[Asked], ask: Ask
         if (file.prompt.id, drawn.dataset, sample.id) not in known
     ]
     requests = [Request(thought_question(file.prompt, sample), file.prompt.max_new_tokens) for file, sample in left]
-    for place, said in ask(requests) if requests else ():
+    for place, said, finish_reason in ask(requests) if requests else ():
         file, sample = left[place]
+        _refuse_unfinished(finish_reason, sample)
         thought = clean(said, file.prompt, sample)
         made = Thought(prompt=file.prompt.id, dataset=sample.dataset, sample=sample.id, thought=thought)
         held = held.model_copy(update={"thoughts": [*held.thoughts, made]})
@@ -168,6 +172,15 @@ def _write(path: Path, thoughts: Thoughts) -> None:
         part.replace(path)
     except OSError as error:
         raise ContentError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _refuse_unfinished(finish_reason: str | None, sample: Sample) -> None:
+    """Raise ContentError where a teacher's answer was cut off, refused or filtered."""
+    if finish_reason not in ("stop", None):
+        raise ContentError(
+            f"the teacher's thought on {sample.id} did not come to its end (finish_reason {finish_reason!r}) and is "
+            "not kept: run the same command again, with another teacher or a larger limit where it stays so"
+        )
 
 
 def clean(said: str, prompt: Prompt, sample: Sample) -> str:

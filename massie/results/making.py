@@ -27,11 +27,12 @@ from massie.results.schema import (
 )
 from massie.results.scores import levels_of
 from massie.results.usage import Cost, usage_totals
-from massie.running import STORE, Settings, Store
+from massie.running import STORE, Mode, Settings, Store
 from massie.scoring import REPLICATES, SEED, ScoreRow, totals
-from massie.types import IncompleteRunError, RunError
+from massie.types import IncompleteRunError, ResultError, RunError
 
 _LONGEST_NAME, _LONGEST_TEXT = 200, 4000
+_PRICED = ("input_tokens", "output_tokens", "cached_tokens", "requests")
 # An absolute path within a word or a text; the slashes of a web address follow a colon or a name.
 _ABSOLUTE = re.compile(r"(?:file://|(?<![\w:/.~-]))/(?:[^\s'\"/]+/)*([^\s'\"/]+)/?")
 
@@ -52,8 +53,9 @@ def finish_run(
     """Score a run from its stored predictions and write ``result.json`` and the scores of its samples.
 
     ``failed_as_invalid`` scores failed samples as answers without structure, which the result counts. ``text_overlap``
-    adds SacreBLEU and ROUGE-1 to the scores, ``cost`` what the run cost. ``workers`` processes score at once (None for
-    as many as help); ``report`` is told how far they are.
+    adds SacreBLEU and ROUGE-1 to the scores, ``cost`` what the run cost; without it, what an earlier result of the same
+    part and usage says stands. ``workers`` processes score at once (None for as many as help); ``report`` is told how
+    far they are.
 
     Raises IncompleteRunError where samples have no answer, unless ``partial`` is asked for; such a result, and one of a
     part of the benchmark, is marked partial, never ranks, and never takes the place of a complete one.
@@ -79,7 +81,7 @@ def finish_run(
             cells = _keep_scores(folder, benchmark, scored, table, partial or failed_as_invalid)
             if failed_as_invalid and not partial:
                 _check_asked(folder, benchmark, cells)
-            result = _result(folder, settings, benchmark, command, cells, cost)
+            result = _as_priced_before(folder, _result(folder, settings, benchmark, command, cells, cost), cost)
             if not (result.partial and has_complete_result(folder)):
                 table.keep()
                 write_result(result, folder / RESULT)
@@ -142,8 +144,14 @@ def _result(
 ) -> Result:
     rows = totals([cell.totals for cell in cells if cell.totals], levels_of(benchmark.manifest.aggregation))
     coverage = _coverage(benchmark, cells)
+    whole = coverage.samples_of == sum(benchmark.numbers().values())
     with Store(folder / STORE) as store:
-        usage = usage_totals(store, cost)
+        usage = usage_totals(
+            store,
+            cost,
+            sample_ids=None if whole else lambda: _sample_ids(benchmark),
+            batch=settings.mode is Mode.BATCH,
+        )
     return Result(
         system=settings.system,
         benchmark=_reference(benchmark),
@@ -160,6 +168,25 @@ def _result(
         usage=usage,
         rows=[_row(row) for row in rows],
     )
+
+
+def _sample_ids(benchmark: Benchmark) -> Iterator[str]:
+    return (sample_id for cell in benchmark.cells() for sample_id in benchmark.sample_ids(cell))
+
+
+def _as_priced_before(folder: Path, result: Result, cost: Cost | None) -> Result:
+    """The result with the cost that an earlier one of the same part and usage states, unless it is priced anew."""
+    if (cost is not None and not cost.keep) or not (folder / RESULT).exists():
+        return result
+    try:
+        earlier = read_result(folder / RESULT)
+    except ResultError:  # a file that is no result says nothing of the cost
+        return result
+    before, usage = earlier.usage, result.usage
+    same = all(getattr(before, name) == getattr(usage, name) for name in _PRICED)
+    if before.cost is None or not same or earlier.benchmark != result.benchmark:
+        return result
+    return result.model_copy(update={"usage": usage.model_copy(update={"cost": before.cost, "price": before.price})})
 
 
 def has_complete_result(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -23,9 +23,12 @@ from massie.types.systems import Name, Text
 RESULT = "result.json"
 SCHEMA_VERSION = 2
 MAXIMAL_BYTES = 64 << 20
+MOST_DETAILS, DEEPEST_DETAIL = 5000, 20
+"""So many values, at so many levels, say all of a system; what is beyond that is no description of one."""
 
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
 
 
 class Plain(BaseModel):
@@ -142,12 +145,12 @@ class UsageTotals(Plain):
     """
 
     seconds: Seconds
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cached_tokens: int | None = None
-    requests: int | None = None
-    retries: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
+    cached_tokens: Count | None = None
+    requests: Count | None = None
+    retries: Count | None = None
     wall_seconds: Seconds | None = None
     per_second: Seconds | None = None
     latency: Latency | None = None
@@ -216,9 +219,32 @@ def read_result(path: Path) -> Result:
     try:
         for step in range(version, SCHEMA_VERSION):
             upgraded = _UPGRADES[step](upgraded)
-        return Result.model_validate(upgraded)
+        result = Result.model_validate(upgraded)
     except ValidationError as error:
         raise ResultError(f"{path}: {first_fault(error)}") from error
+    _check_details(result.details, path)
+    return result
+
+
+def _check_details(details: Mapping[str, Any], path: Path) -> None:
+    """Raise ResultError where they hold too many values, or are too deep."""
+    level, values = list[Any](details.values()), 0
+    for _ in range(DEEPEST_DETAIL):
+        values += len(level)
+        level = [inner for value in level for inner in _within(value)]
+        if not level and values <= MOST_DETAILS:
+            return
+    raise ResultError(
+        f"{path}: details: more than {MOST_DETAILS:,} values or {DEEPEST_DETAIL} levels; let the system say less of "
+        "itself"
+    )
+
+
+def _within(value: Any) -> Iterable[Any]:
+    """The values of a JSON array or object; none of any other."""
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
 def write_result(result: Result, path: Path) -> None:

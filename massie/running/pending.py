@@ -10,7 +10,7 @@ from massie.build import Benchmark
 from massie.running.store import Store
 from massie.types import Cell, Sample
 
-_TOGETHER = 8192
+_TOGETHER = 4096
 """Samples that are put in order together: enough for few changes of the head, little enough to hold."""
 
 

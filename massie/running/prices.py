@@ -72,19 +72,18 @@ class Price:
     batch: Rates | None = None
     up_to: int | None = None
 
-    def cost(self, usage: Usage, *, batch: bool = False) -> float | None:
-        """The US dollars of a usage, which may be that of several ``requests``.
+    def cost(self, usage: Usage, *, batch: bool = False, longest: float | None = None) -> float | None:
+        """The US dollars of a usage: of one answer, or of several, the ``longest`` of which had so many input tokens.
 
-        None where the tokens are unknown, where the batch price is asked for and unknown, and where a request (on the
-        average of several) is longer than the rates hold.
+        A plan, which knows of no longest, is held to the average of its ``requests``. None where the tokens are
+        unknown, where the batch price is asked for and unknown, and where that length is beyond what the rates hold.
         """
         rates = self.batch if batch else self.standard
-        if rates is None or self._is_too_long(usage):
+        if longest is None:
+            longest = (usage.input_tokens or 0) / (usage.requests or 1)
+        if rates is None or (self.up_to is not None and longest > self.up_to):
             return None
         return rates.cost(usage)
-
-    def _is_too_long(self, usage: Usage) -> bool:
-        return self.up_to is not None and (usage.input_tokens or 0) > self.up_to * (usage.requests or 1)
 
 
 class ModelRates(Content):

@@ -17,6 +17,8 @@ from massie.types import Failure, Prediction, RunError, Sample, Usage
 
 _HOPELESS = 50
 """So many samples that fail one after the other are nobody's fault but the system's: the run stops."""
+_ROUNDING = 1 + 1e-9
+"""Sums of dollars are that much off at most: ten answers of a cent are within ten cents."""
 
 
 @dataclass(slots=True)
@@ -41,16 +43,16 @@ class Progress:
 class Stopping:
     """What ends a run before its last sample: someone who asks for it, or a budget.
 
-    ``max_cost`` is in US dollars, ``price`` what usage costs; ``spent`` is what ``paid`` answers have cost, those of
-    earlier starts too. What is in flight counts as if it cost what the others did on average: a run stops before it
-    would spend more. It also stops where what an answer cost cannot be told.
+    ``max_cost`` is in US dollars, ``price`` what the usage of an answer costs; ``spent`` is what all answers have cost,
+    those of earlier starts too, ``dearest`` what the dearest one did. What is in flight counts as if each cost as much
+    as that one: a run stops before it would spend more. It also stops where what an answer cost cannot be told.
     """
 
     asked: Callable[[], bool] = lambda: False
     price: Callable[[Usage], float | None] | None = None
     max_cost: float | None = None
     spent: float = 0.0
-    paid: int = 0
+    dearest: float = 0.0
     unknown: bool = False
 
     def reason(self, in_flight: int) -> str | None:
@@ -61,21 +63,27 @@ class Stopping:
             return None
         if self.unknown:
             return f"what an answer cost cannot be told from its usage, so --max-cost {self.max_cost:g} cannot be kept"
-        if self.paid and self.spent + (in_flight + 1) * self.spent / self.paid > self.max_cost:
+        if self.spent + (in_flight + 1) * self.dearest > self.max_cost * _ROUNDING:
             return f"the next answer could exceed --max-cost {self.max_cost:g}"
         return None
 
     def count(self, prediction: Prediction) -> None:
         """Count what an answer cost; one from the cache, and a failed one that states no tokens, cost nothing."""
         usage = prediction.usage or Usage()
-        if self.price is None or usage.requests == 0:
+        told = usage.input_tokens is not None and usage.output_tokens is not None
+        if usage.requests != 0 and (told or prediction.error is None):
+            self.pay(usage)
+
+    def pay(self, usage: Usage) -> None:
+        """Count what was asked for."""
+        if self.price is None:
             return
         cost = self.price(usage)
-        if cost is not None:
-            self.spent += cost
-            self.paid += 1
-        elif prediction.error is None:
+        if cost is None:
             self.unknown = True
+        else:
+            self.spent += cost
+            self.dearest = max(self.dearest, cost)
 
 
 def run(

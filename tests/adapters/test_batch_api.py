@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from massie.adapters.batch_api import Batch
+from massie.adapters.batch_api import Batch, BatchApi
 
 
 def batch(status: str, **said: Any) -> Batch:
@@ -18,7 +20,7 @@ def test_a_batch_goes_on_until_the_server_says_how_it_ended(status: str) -> None
     assert batch(status).open
 
 
-@pytest.mark.parametrize("status", ["completed", "failed", "expired", "cancelled"])
+@pytest.mark.parametrize("status", ["completed", "failed", "expired", "cancelled", "canceled"])
 def test_a_batch_that_has_ended_is_not_open(status: str) -> None:
     assert not batch(status).open
 
@@ -37,6 +39,35 @@ def test_a_batch_has_answers_where_the_server_says_so(
     status: str, counts: dict[str, int] | None, answered: bool
 ) -> None:
     assert batch(status, request_counts=counts).answered is answered
+
+
+def test_an_empty_name_of_a_file_is_none() -> None:
+    ended = batch("completed", output_file_id="", error_file_id="", input_file_id="")
+    assert (ended.output_file_id, ended.error_file_id, ended.input_file_id) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "read"),
+    [
+        (None, {}),
+        ([1], {}),
+        ({"massie": ["a"], "run": "m-demo"}, {"run": "m-demo"}),
+        ({"massie": "a"}, {"massie": "a"}),
+    ],
+)
+def test_metadata_that_are_no_texts_are_those_of_others(metadata: Any, read: dict[str, str]) -> None:
+    assert batch("completed", metadata=metadata).metadata == read
+
+
+@pytest.mark.parametrize(("page", "listed"), [([1, 2], [1, 2]), ([], [])])
+def test_a_server_that_repeats_its_first_page_is_asked_no_further(page: list[int], listed: list[int]) -> None:
+    content = json.dumps({"data": [{"id": str(one), "status": "completed"} for one in page], "has_more": True})
+    calls = SimpleNamespace(
+        with_raw_response=SimpleNamespace(list=lambda **_: SimpleNamespace(content=content.encode()))
+    )
+    client = SimpleNamespace(batches=calls)
+    client.with_options = lambda **_: client
+    assert [batch.id for batch in BatchApi(client, lambda error: error).batches()] == [str(one) for one in listed]
 
 
 def test_a_problem_is_told_with_its_line() -> None:

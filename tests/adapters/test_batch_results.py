@@ -53,6 +53,21 @@ def test_a_response_with_an_errors_status_is_that_error() -> None:
     assert isinstance(responded(401, {"error": {"message": "no"}}), EndpointError)
 
 
+def test_an_answer_that_broke_off_failed_for_the_moment() -> None:
+    told = responded(200, {"choices": [{"message": {"content": ""}, "finish_reason": "error"}]})
+    assert isinstance(told, RequestError)
+    assert told.failure is Failure.SERVER
+
+
+def test_an_answer_with_half_a_character_is_not_lost() -> None:
+    told = responded(200, {"choices": [{"message": {"content": "[] \ud83d"}, "finish_reason": "length"}]})
+    assert told == Completion("[] \N{REPLACEMENT CHARACTER}", finish_reason="length")
+
+
+def test_a_line_of_brackets_is_a_broken_one() -> None:
+    assert read_result(b'{"custom_id": "a", "error": ' + b"[" * 100_000) is None
+
+
 @given(st.integers(0, 599), JSON)
 def test_whatever_a_body_is_something_comes_of_it(status: int, body: Any) -> None:
     assert isinstance(responded(status, body), Completion | RequestError | EndpointError)

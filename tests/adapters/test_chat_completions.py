@@ -17,6 +17,7 @@ from massie.adapters.chat_completions import (
     body_of,
     completion_of,
     error_of,
+    message_of,
     retry_after,
     usage_of,
 )
@@ -88,6 +89,11 @@ def test_a_schema_becomes_the_response_format() -> None:
         {"base_url": "http://host/v1?key=secret"},
         {"headers": {"Authorization": "Bearer secret"}},
         {"headers": {"X-Api-Key": "secret"}},
+        {"headers": {"Proxy-Authorization": "Basic secret"}},
+        {"headers": {"x-portkey-api-key": "secret"}},
+        {"headers": {"apikey": "secret"}},
+        {"headers": {"X-Auth-Token": "secret"}},
+        {"headers": {"Cookie": "secret"}},
         {"token_limit": "max_words"},
         {"temperature": 3},
         {"model": ""},
@@ -99,7 +105,12 @@ def test_options_that_will_not_do_are_refused(options: dict[str, Any]) -> None:
         OpenAIOptions.model_validate({"model": "m", **options})
 
 
-def test_a_completion_has_text_reason_usage_and_model() -> None:
+@pytest.mark.parametrize("name", ["x-portkey-provider", "X-Author", "x-max-tokens", "X-Tokenizer"])
+def test_a_header_is_no_secret_for_a_part_of_a_word(name: str) -> None:
+    assert OpenAIOptions(model="m", headers={name: "openai"}).headers == {name: "openai"}
+
+
+def test_a_completion_has_text_reason_and_usage() -> None:
     usage = {
         "prompt_tokens": 10,
         "completion_tokens": 7,
@@ -109,7 +120,6 @@ def test_a_completion_has_text_reason_usage_and_model() -> None:
     assert completion_of({**answer({"content": "[]"}), "usage": usage}) == Completion(
         "[]",
         finish_reason="stop",
-        model="served",
         usage=Usage(input_tokens=10, output_tokens=7, cached_tokens=4, reasoning_tokens=3),
     )
 
@@ -146,6 +156,23 @@ def test_a_refusal_is_told_from_an_answer() -> None:
     assert (made.text, made.finish_reason) == ("I cannot.", "refusal")
 
 
+@pytest.mark.parametrize("reason", ["error", "abort"])
+def test_an_answer_that_broke_off_is_none(reason: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        completion_of(answer({"content": "["}, finish_reason=reason, error={"code": 502, "message": "upstream died"}))
+    assert raised.value.failure is Failure.SERVER
+    assert str(raised.value) == f"the answer broke off ({reason}): upstream died"
+    with pytest.raises(RequestError, match="no reason was given"):
+        completion_of(answer({"content": ""}, finish_reason=reason))
+
+
+def test_half_a_character_is_marked_as_such() -> None:
+    made = completion_of(json.dumps(answer({"content": "[] \ud83d", "reasoning": "\ude00!"})))
+    assert (made.text, made.reasoning) == ("[] \N{REPLACEMENT CHARACTER}", "\N{REPLACEMENT CHARACTER}!")
+    whole = json.dumps(answer({"content": "\N{GRINNING FACE}"}))
+    assert completion_of(whole).text == "\N{GRINNING FACE}"
+
+
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_the_finish_reason_is_kept(reason: str) -> None:
     assert completion_of(answer({"content": "["}, finish_reason=reason)).finish_reason == reason
@@ -157,7 +184,28 @@ def test_logprobs_are_those_of_the_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    "usage", [None, [], {}, {"prompt_tokens": -1}, {"prompt_tokens": "7"}, {"prompt_tokens": True}]
+    "tokens",
+    [
+        [{"token": "["}],
+        [{"logprob": -0.5}, {"logprob": None}],
+        [{"logprob": float("-inf")}],
+        [{"logprob": float("nan")}],
+        [{"logprob": "-0.5"}],
+        [{"logprob": -(10**400)}],
+        [None],
+        [],
+        "none",
+        7,
+    ],
+)
+def test_for_logprobs_that_are_none_no_answer_is_lost(tokens: Any) -> None:
+    made = completion_of(answer({"content": "[]"}, logprobs={"content": tokens}))
+    assert (made.text, made.logprobs) == ("[]", None)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [None, [], {}, {"prompt_tokens": -1}, {"prompt_tokens": "7"}, {"prompt_tokens": True}, {"prompt_tokens": 1 << 31}],
 )
 def test_usage_that_is_none_is_left_out(usage: Any) -> None:
     assert usage_of(usage) == Usage()
@@ -245,6 +293,22 @@ def test_a_status_that_concerns_all_requests_is_the_endpoints(status: int, words
     assert words in str(error)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "Input was flagged"},
+        {"message": "This request was stopped by our moderation."},
+        {"message": "It violates our content policy."},
+        {"message": "Forbidden", "metadata": {"reasons": ["violence"], "flagged_input": "..."}},
+    ],
+)
+def test_what_moderation_stops_is_the_fault_of_its_sample(said: dict[str, Any]) -> None:
+    error = error_of(403, {}, {"error": {"code": 403, **said}})
+    assert isinstance(error, RequestError)
+    assert error.failure is Failure.REJECTED
+    assert isinstance(error_of(401, {}, {"error": said}), EndpointError)
+
+
 @pytest.mark.parametrize("named", [{"code": "insufficient_quota"}, {"kind": "insufficient_quota"}])
 def test_an_empty_account_is_no_rate_limit(named: dict[str, str]) -> None:
     assert isinstance(failed(429, **named), EndpointError)
@@ -269,7 +333,10 @@ def test_a_context_that_is_too_short_is_told_from_other_rejections(named: dict[s
 
 
 def test_a_prompt_that_a_filter_caught_is_an_answer() -> None:
-    assert failed(400, code="content_filter") == Completion("", finish_reason="content_filter")
+    """And one that cost nothing."""
+    assert failed(400, code="content_filter") == Completion(
+        "", finish_reason="content_filter", usage=Usage(input_tokens=0, output_tokens=0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -287,6 +354,30 @@ def test_a_prompt_that_a_filter_caught_is_an_answer() -> None:
 )
 def test_whatever_a_server_says_is_told_on_one_short_line(content: Any, said: str) -> None:
     assert str(error_of(502, {}, content)) == said
+
+
+@pytest.mark.parametrize("content", ["<title>" * 150_000, "<" * 1_000_000, {"error": {"code": "prompt is" * 99_999}}])
+def test_a_page_of_a_megabyte_is_not_searched_to_its_end(content: Any) -> None:
+    started = time.perf_counter()
+    assert len(str(error_of(400, {}, content))) < 400
+    assert time.perf_counter() - started < 1
+
+
+def test_whatever_lies_within_whatever_is_told_in_a_few_words() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert str(error_of(500, {}, {"error": {"message": deep}})) == "500 values within values"
+
+
+def test_nothing_that_a_terminal_would_obey_is_passed_on() -> None:
+    said = "bad \x1b]0;mine\x07 \x1b[31mred\x9b \u202egnp \ud83d"
+    mark = "\N{REPLACEMENT CHARACTER}"
+    expected = f"bad {mark}]0;mine{mark} {mark}[31mred{mark} {mark}gnp {mark}"
+    assert message_of(said) == expected
+    assert str(failed(500, said)) == f"500 {expected}"
+    assert "\x1b" not in str(failed(307, location=said))
+    assert completion_of(answer({"content": "[]"}, finish_reason=said)).finish_reason == expected
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Parrot:
     loaded: int = 0
 
     model = "parrot"
+    tuning = frozenset({"silent_to"})
 
     def settings(self) -> dict[str, Any]:
         return {"model": self.model, "word": self.options.word}
@@ -48,7 +50,7 @@ class Parrot:
             if silent is not None and silent in request.messages[-1]["content"]:
                 yield place, RequestError(Failure.CONTEXT_LENGTH, "too long", requests=1)
             else:
-                yield place, Completion(self.options.word, "length", Usage(output_tokens=1), "thus", "p", [-0.5])
+                yield place, Completion(self.options.word, "length", Usage(output_tokens=1), "thus", [-0.5])
 
 
 def parrot(**options: Any) -> LanguageModel:
@@ -112,7 +114,7 @@ def test_every_task_has_a_layout_of_answers() -> None:
 def test_an_answer_is_a_prediction_with_all_that_came_with_it(samples: Sequence[Sample]) -> None:
     (made,) = parrot(word='["Tana"]').predict(samples[:1])
     assert made.usage is not None
-    assert (made.usage.output_tokens, made.usage.requests) == (1, 1)
+    assert (made.usage.output_tokens, made.usage.requests) == (1, None)
     assert (made.usage.seconds or 0) > 0
     usage = made.usage
     assert made == Prediction(
@@ -169,3 +171,40 @@ def test_what_the_cache_holds_is_not_asked_again(samples: Sequence[Sample], tmp_
 def test_a_model_without_a_batch_api_says_so(samples: Sequence[Sample], tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match="parrot: its adapter has no batch API; run it without --mode batch"):
         list(parrot().stream(samples, Limits(batch_folder=tmp_path)))
+
+
+def test_the_time_of_a_batch_is_shared_by_its_answers_without_that_of_whoever_takes_them(
+    samples: Sequence[Sample],
+) -> None:
+    shares: list[float] = []
+    for made in parrot().predict(samples[:4]):
+        time.sleep(0.05)
+        assert made.usage is not None
+        shares.append(made.usage.seconds or 0)
+    assert len(set(shares)) == 1
+    assert 0 < sum(shares) < 0.05
+
+
+class Fails(Parrot):
+    def complete_all(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | RequestError]]:
+        yield 0, Completion("[]")
+        raise AdapterError("the engine stopped")
+
+
+def test_what_was_answered_before_a_batch_breaks_off_is_yielded(samples: Sequence[Sample]) -> None:
+    stream = LanguageModel(ParrotOptions, Fails, {"method": "zero-shot"}).predict(samples)
+    assert next(iter(stream)).sample_id == samples[0].id
+    with pytest.raises(AdapterError, match="the engine stopped"):
+        next(iter(stream))
+
+
+def test_plain_requests_are_answered_by_a_model_that_is_loaded_once() -> None:
+    system = parrot()
+    for _ in range(2):
+        answered = dict(system.complete([Request([{"role": "user", "content": "a"}], 9)] * 3))
+        assert sorted(answered) == [0, 1, 2]
+    assert llm_of(system).loaded == 1
+
+
+def test_what_changes_no_answer_is_what_the_model_says() -> None:
+    assert parrot().tuning == {"silent_to"}

@@ -61,6 +61,7 @@ def test_a_language_model_s_card_takes_what_the_user_says_of_it() -> None:
         ({"model": "m", "base_url": "localhost:8000"}, "is no address; http://HOST:PORT/v1 is one"),
         ({"model": "m", "base_url": "http://me:secret@host/v1"}, "would be written into the run"),
         ({"model": "m", "headers": {"Authorization": "Bearer x"}}, "name an environment variable"),
+        ({"model": "m", "extra_body": {"model": "other"}}, "model is what the adapter itself sends"),
     ],
 )
 def test_an_option_that_will_not_do_is_told_in_one_line(options: dict[str, Any], said: str) -> None:
@@ -191,3 +192,9 @@ def test_the_digest_is_that_of_the_adapters_file(adapter_file: WriteAdapter) -> 
 @pytest.mark.parametrize("name", ["lexicon", "package.module:Class", "absent.py:Class"])
 def test_what_has_no_file_has_no_digest(name: str) -> None:
     assert adapter_digest(name) is None
+
+
+def test_a_key_in_the_place_of_its_variable_s_name_is_refused_and_not_repeated() -> None:
+    with pytest.raises(AdapterError, match="must name an environment variable") as caught:
+        load_adapter("openai", {"model": "m", "api_key_env": "sk-abcdef"})
+    assert "sk-abcdef" not in str(caught.value)

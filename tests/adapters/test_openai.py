@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from massie.adapters.completions import Completion
+from massie.adapters.completions import Completion, Outcome
 from massie.adapters.openai import Endpoint, OpenAI, OpenAIOptions
-from massie.adapters.sending import Limits, Outcome, send_all
+from massie.adapters.sending import Limits, send_all
 from massie.prompting import Request
 from massie.types import AdapterError, EndpointError, Failure, RequestError, Sample, UnknownNameError
 from tests.servers.processes import ServerProcess
@@ -97,7 +97,13 @@ def saying(status: int, before: str = "", **headers: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(Handler) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}/v1"
         server.shutdown()
@@ -105,7 +111,7 @@ def saying(status: int, before: str = "", **headers: str) -> Iterator[str]:
 
 def test_an_answer_comes_with_what_the_server_says_of_it(fault_server: ServerProcess) -> None:
     made = completed(ask(endpoint(fault_server), "Where is the Tana?")["Where is the Tana?"])
-    assert (made.text, made.finish_reason, made.model, made.reasoning) == ("[]", "stop", "any", None)
+    assert (made.text, made.finish_reason, made.reasoning) == ("[]", "stop", None)
     assert (made.usage.input_tokens, made.usage.output_tokens, made.usage.requests) == (5, 1, 1)
     assert (made.usage.seconds or 0) > 0
 
@@ -300,7 +306,7 @@ def test_organisation_project_and_headers_are_sent(
     assert (found["x-team"], found["x-api-key"]) == ("rivers", KEY)
 
 
-def test_an_endpoints_settings_hold_no_key_and_no_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoints_settings_hold_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
     llm = Endpoint(OpenAIOptions(model="m", api_key_env="MY_KEY", headers={"X-Key": "$MY_KEY"}, organization="org"))
     assert llm.settings() == {
@@ -309,6 +315,7 @@ def test_an_endpoints_settings_hold_no_key_and_no_header(monkeypatch: pytest.Mon
         "temperature": 0.0,
         "top_p": None,
         "seed": None,
+        "headers": {"X-Key": "$MY_KEY"},
         "max_new_tokens": None,
         "reasoning_effort": None,
         "token_limit": None,
@@ -338,6 +345,43 @@ def test_a_key_is_masked_whole_cut_off_or_half_masked(monkeypatch: pytest.Monkey
     assert str(cleaned) in ("500 the key ... is odd", "500 the key Bearer ... is odd")
     assert isinstance(cleaned, RequestError)
     assert (cleaned.failure, cleaned.retry_after) == (Failure.SERVER, 3.0)
+
+
+def test_a_part_of_a_headers_value_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But no short one: it may be any word."""
+    monkeypatch.setenv("GATEWAY", f"Bearer {KEY}")
+    llm = Endpoint(OpenAIOptions(model="m", headers={"Authorization": "$GATEWAY"}))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-another-0123456789")
+    llm.arguments()
+    told = "400 a Bearer of {}: no"
+    assert str(llm.cleaned(EndpointError(told.format(KEY)))) == told.format("...").replace(":", "")
+
+
+def test_the_options_that_change_no_answer_are_none_of_the_settings() -> None:
+    llm = Endpoint(OpenAIOptions(model="m"))
+    assert llm.tuning == {"api_key_env", "organization", "project"}
+    assert not llm.tuning & llm.settings().keys()
+
+
+def test_a_request_that_moderation_stops_ends_nothing_and_is_not_sent_again() -> None:
+    class Moderating(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            flagged = b"flag me" in self.rfile.read(int(self.headers["content-length"]))
+            error = {"error": {"code": 403, "message": "Input was flagged", "metadata": {"reasons": ["violence"]}}}
+            message = {"choices": [{"message": {"content": "[]"}, "finish_reason": "stop"}]}
+            self.send_response(403 if flagged else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps(error if flagged else message).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Moderating) as url:
+        found = ask(Endpoint(OpenAIOptions(model="any", base_url=url)), "a", "flag me", "b")
+    stopped = found.pop("flag me")
+    assert isinstance(stopped, RequestError)
+    assert (stopped.failure, stopped.requests) == (Failure.REJECTED, 1)
+    assert {text: completed(outcome).text for text, outcome in found.items()} == {"a": "[]", "b": "[]"}
 
 
 def test_a_value_that_will_not_do_is_told_with_its_option() -> None:

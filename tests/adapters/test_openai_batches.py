@@ -23,9 +23,9 @@ from massie.adapters import Limits
 from massie.adapters.batch_api import BatchApi
 from massie.adapters.batch_files import Job
 from massie.adapters.chat_completions import OpenAIOptions
-from massie.adapters.completions import BatchLLM, Completion
+from massie.adapters.completions import BatchLLM, Completion, Outcome
 from massie.adapters.openai import Endpoint, OpenAI
-from massie.adapters.openai_batches import Batches, BatchLimits, Outcome
+from massie.adapters.openai_batches import Batches, BatchLimits
 from massie.build import Benchmark
 from massie.prompting import Request
 from massie.running import Store, run
@@ -261,6 +261,31 @@ def test_a_file_that_is_refused_is_told_of_in_one_line(batch_server: ServerProce
     )
 
 
+def test_a_refusal_that_repeats_the_key_is_told_without_it(
+    batch_server: ServerProcess, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    batch_server.behave(models=["another"])
+    asked = Endpoint(OpenAIOptions(model=KEY, base_url=batch_server.base_url, api_key_env="MY_KEY"))
+    asked.batch_limits = FAST
+    with pytest.raises(EndpointError, match="There is no such model") as raised:
+        outcomes(asked.complete_in_batches(requests(["one"]), folder))
+    assert KEY not in str(raised.value)
+
+
+def test_a_batch_in_a_state_that_nobody_knows_is_not_waited_for_for_ever(
+    batch_server: ServerProcess, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = BatchApi.batch
+    monkeypatch.setattr(BatchApi, "batch", lambda api, job: whole(api, job).model_copy(update={"status": "paused\x1b"}))
+    waiting = endpoint(batch_server, replace(FAST, window=0.1))
+    with pytest.raises(EndpointError, match=r"is 'paused.' for 0 s now, .*; remove the folder .*0001 to have"):
+        outcomes(waiting.complete_in_batches(requests(["one"]), folder))
+    monkeypatch.undo()
+    assert len(texts(outcomes(endpoint(batch_server).complete_in_batches(requests(["one"]), folder)))) == 1
+    assert paid(batch_server) == each_once(["one"])
+
+
 def test_after_a_refusal_the_next_start_submits_anew(batch_server: ServerProcess, folder: Path) -> None:
     batch_server.behave(models=["another"])
     with pytest.raises(EndpointError):
@@ -392,7 +417,9 @@ def test_a_key_that_stops_working_ends_the_run_and_keeps_what_was_submitted(
 def test_an_endpoint_without_a_batch_api_is_told_of_in_one_line(fault_server: ServerProcess, folder: Path) -> None:
     with pytest.raises(EndpointError) as raised:
         outcomes(endpoint(fault_server).complete_in_batches(requests(["one"]), folder))
-    assert str(raised.value) == "the endpoint has no batch API; run without --mode batch (404)"
+    assert str(raised.value) == (
+        "the endpoint has no batch API at this address; does base_url end in /v1? else run without --mode batch (404)"
+    )
     assert not folder.exists()
 
 

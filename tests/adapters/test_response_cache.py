@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from massie.adapters.completions import Completion, LocalLLM, ServedLLM
+from massie.adapters.completions import Completion, LocalLLM, Outcome, ServedLLM
 from massie.adapters.openai import Endpoint, OpenAIOptions
 from massie.adapters.response_cache import ResponseCache, cache_key, cached
-from massie.adapters.sending import Limits, Outcome, send_all
+from massie.adapters.sending import Limits, send_all
 from massie.prompting import Request
 from massie.types import Failure, RequestError, RunError, Usage
 from tests.servers.processes import ServerProcess
@@ -118,7 +118,6 @@ completions = st.builds(
         Usage, input_tokens=st.none() | st.integers(0, 1 << 53), output_tokens=st.none() | st.integers(0, 9)
     ),
     reasoning=st.none() | texts,
-    model=st.none() | st.text(),
     logprobs=st.none() | st.lists(st.floats(allow_nan=False)),
 )
 
@@ -230,6 +229,7 @@ class Shouting:
     """A language model in this process that shouts, and cannot shout "quiet"."""
 
     model = "shouting"
+    tuning: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from massie.adapters.completions import Completion, ServedLLM
+from massie.adapters.completions import Completion, Outcome, ServedLLM
 from massie.adapters.openai import Endpoint, OpenAIOptions
-from massie.adapters.sending import Limits, Outcome, send_all
+from massie.adapters.sending import Limits, send_all
 from massie.prompting import Request
 from massie.types import AdapterError, ContentError, EndpointError, Failure, RequestError, RunError
 from tests.servers.processes import ServerProcess
@@ -36,11 +36,12 @@ class Scripted:
     closed: int = 0
 
     model = "scripted"
+    tuning: frozenset[str] = frozenset()
 
     def settings(self) -> dict[str, Any]:
         return {}
 
-    async def open(self, concurrency: int) -> None:
+    async def open(self) -> None:
         self.opened += 1
 
     async def close(self) -> None:

@@ -352,3 +352,12 @@ def test_a_whole_run_works(copy: Path, tmp_path: Path) -> None:
     assert json.loads(result.stdout)
     stored = json.loads(next(tmp_path.rglob("result.json")).read_text())
     assert stored["usage"]["output_tokens"] > 0
+
+
+def test_reasoning_that_the_chat_template_began_has_its_tag_again(copy: Path, model: Model) -> None:
+    template = copy / "chat_template.jinja"
+    template.write_text(template.read_text() + "{{ '<think>\\n' }}")
+    [opened] = texts_of(loaded(copy), requests(["a"]))
+    assert opened.startswith("<think>")
+    [plain] = texts_of(model, requests(["a"]))
+    assert not plain.startswith("<think>")

@@ -107,11 +107,17 @@ class FakeState:
     wait_error: Exception | None = None
     finish_reason: str | None = None
     context: int = 100
+    prompt_ends_in: str = ""
     refuses: str = "refuse me"
     while_loading: Callable[[], object] = lambda: None
 
 
 STATE = FakeState()
+
+
+class FakeTokenizer:
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return STATE.prompt_ends_in
 
 
 class FakeLLM:
@@ -143,6 +149,9 @@ class FakeLLM:
         STATE.asked.append({"params": params, "lora": lora_request, "template": chat_template_kwargs})
         self.queue.append((text, params))
         return [str(len(STATE.asked))]
+
+    def get_tokenizer(self) -> FakeTokenizer:
+        return FakeTokenizer()
 
     def wait_for_completion(self, *, use_tqdm: bool = True) -> list[FakeRequestOutput]:
         STATE.waits += 1
@@ -249,6 +258,21 @@ def test_a_schema_becomes_a_structured_output(fake: FakeState) -> None:
     outcomes(loaded(), [*requests("a", schema=SCHEMA), *requests("b")])
     assert fake.asked[0]["params"].structured_outputs == FakeStructuredOutputs(json=SCHEMA)
     assert fake.asked[1]["params"].structured_outputs is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "schema", "said"),
+    [
+        ({}, None, "<think>A"),
+        ({}, SCHEMA, "A"),
+        ({"reasoning_parser": "qwen3"}, SCHEMA, "<think>A"),
+    ],
+)
+def test_reasoning_that_the_chat_template_began_has_its_tag_again(
+    fake: FakeState, engine: dict[str, Any], schema: dict[str, Any] | None, said: str
+) -> None:
+    fake.prompt_ends_in = "<|im_start|>assistant\n<think>\n"
+    assert texts_of(loaded(engine=engine), requests("a", schema=schema)) == [said]
 
 
 def test_a_lora_adapter_goes_with_every_request(fake: FakeState, tmp_path: Path) -> None:
@@ -474,6 +498,7 @@ def test_the_real_engine_takes_what_the_fake_takes(real: Any) -> None:
     assert_accepts(real.LLM.__init__, FakeLLM.__init__)
     assert_accepts(real.LLM.enqueue_chat, FakeLLM.enqueue_chat)
     assert_accepts(real.LLM.wait_for_completion, FakeLLM.wait_for_completion)
+    assert_accepts(real.LLM.get_tokenizer, FakeLLM.get_tokenizer)
     for ours, theirs in [
         (FakeSamplingParams, real.SamplingParams),
         (FakeStructuredOutputs, real.sampling_params.StructuredOutputsParams),

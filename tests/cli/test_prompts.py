@@ -26,6 +26,7 @@ class Options(Content):
 
 class Reader:
     model = "reader"
+    tuning = frozenset()
     def __init__(self, options):
         self.options = options
     def settings(self):
@@ -36,6 +37,8 @@ class Reader:
         for place, request in enumerate(requests):
             if place == int(os.environ.get("FAILS_AT", "-1")):
                 yield place, RequestError(Failure.SERVER, "the server is down")
+            elif place == int(os.environ.get("REFUSES_AT", "-1")):
+                yield place, Completion("I cannot help with that.", finish_reason="refusal")
             else:
                 yield place, Completion(f"It has {len(request.messages[-1]['content'])} letters.")
 
@@ -170,6 +173,19 @@ def test_a_teacher_that_fails_keeps_what_it_said_and_goes_on_next_time(
     assert failed.err.splitlines()[-1] == "massie: the server is down"
     assert len(read_thoughts(tmp_path / "thoughts.json").thoughts) == 2
     monkeypatch.delenv("FAILS_AT")
+    assert massie(*words).out == "thoughts.json: 3 thoughts of reader\n"
+
+
+def test_what_a_teacher_refuses_is_no_thought(
+    massie: Massie, teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("prompts", "think", "ner-cot-en", "--adapter", teacher, "--out", "thoughts.json")
+    monkeypatch.setenv("REFUSES_AT", "1")
+    refused = massie(*words)
+    assert refused.code == 2
+    assert "did not come to its end (finish_reason 'refusal')" in refused.err.splitlines()[-1]
+    assert len(read_thoughts(tmp_path / "thoughts.json").thoughts) == 1
+    monkeypatch.delenv("REFUSES_AT")
     assert massie(*words).out == "thoughts.json: 3 thoughts of reader\n"
 
 

@@ -228,6 +228,19 @@ def test_a_run_is_priced_again_when_it_is_scored_again(massie: Massie, ask: Mass
     assert done.json["usage"]["cost"] == pytest.approx(3 * CENT)
 
 
+def test_what_a_run_cost_stands_when_it_is_scored_again_without_prices(
+    massie: Massie, ask: Massie, prices: Path
+) -> None:
+    assert ask("--prices", prices).code == 0
+    before = result()["usage"]
+    again = massie("score", FOLDER, "--json")
+    assert again.code == 0, again.err
+    assert again.json["usage"] == before
+    prices.write_text(f"models: {{small: {{input: 0, output: {2 * CENT * 1e6}}}}}", encoding="utf-8")
+    anew = massie("score", FOLDER, "--prices", prices, "--json")
+    assert anew.json["usage"]["cost"] == pytest.approx(2 * before["cost"])
+
+
 def test_a_budget_stops_the_run_and_more_of_it_goes_on(
     ask: Massie, prices: Path, fault_server: ServerProcess, demo: Benchmark
 ) -> None:
@@ -256,15 +269,38 @@ def test_a_budget_stops_the_run_and_more_of_it_goes_on(
     assert result()["usage"]["cost"] == pytest.approx(CENT * len(ids))
 
 
+def test_a_budget_is_not_gone_on_with_where_one_answer_before_stated_no_tokens(
+    ask: Massie, prices: Path, fault_server: ServerProcess
+) -> None:
+    fault_server.behave(plans=[{"fault": "no-usage", "first": 3, "count": 1}])
+    words = ("--prices", prices, "--max-cost", "1", "--concurrency", "1")
+    assert "what an answer cost cannot be told" in ask(*words, part=("--task", "EE")).err
+    fault_server.forget()
+    again = ask(*words, part=("--task", "EE"))
+    assert (again.code, fault_server.counts()["arrived"]) == (1, 0)
+    assert "what an answer cost cannot be told" in again.err
+
+
 def test_a_budget_that_is_enough_stops_nothing(ask: Massie, prices: Path) -> None:
     assert ask("--prices", prices, "--max-cost", str(3 * CENT)).code == 0
 
 
 def test_a_budget_without_a_price_is_refused(ask: Massie, fault_server: ServerProcess) -> None:
-    assert the_line(ask("--max-cost", "1")) == (
-        "massie: --max-cost: no price is known for the model 'small': give it in a file, --prices FILE"
-    )
+    line = the_line(ask("--max-cost", "1"))
+    assert line == "massie: unknown price of the model 'small' (or name a price file with --prices)"
     assert fault_server.counts()["arrived"] == 0
+    assert not Path("runs").exists()
+
+
+def test_a_budget_for_a_model_that_is_misspelt_names_the_nearest_that_has_a_price(
+    massie: Massie, built: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    options = chosen({"model": "gtp-4o-mini", "method": "zero-shot"})
+    line = the_line(
+        massie("run", "m-demo", "--data", built[0], "--adapter", "openai", *options, *PART, "--max-cost", "1")
+    )
+    assert "did you mean 'gpt-4o-mini'" in line
     assert not Path("runs").exists()
 
 

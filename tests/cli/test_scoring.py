@@ -186,6 +186,24 @@ def test_an_incomplete_predictions_file_is_scored_in_part(massie: Massie, write:
     assert (done.json["partial"], done.json["coverage"]["samples"]) == (True, 2)
 
 
+def test_failed_lines_of_a_predictions_file_are_scored_as_invalid_where_that_is_asked_for(
+    massie: Massie, write: Write, lines: list[str], ids: list[str]
+) -> None:
+    write([*lines[1:], json.dumps({"id": ids[0], "error": "no connection"})])
+    assert massie(*SCORE).code == 2
+    done = massie(*SCORE, "--failed-as-invalid", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["coverage"]["samples"], done.json["coverage"]["failed"]) == (3, 1)
+    assert done.json["rows"][0]["diagnostics"]["invalid"] == 1
+
+
+def test_lines_that_are_missing_are_not_scored_as_invalid(massie: Massie, write: Write, lines: list[str]) -> None:
+    write(lines[1:])
+    done = massie(*SCORE, "--failed-as-invalid")
+    assert done.code == 2
+    assert "answers 2 of 3 samples" in done.err
+
+
 def test_a_predictions_file_without_any_answer_cannot_be_scored(massie: Massie, write: Write) -> None:
     write([])
     done = massie(*SCORE, "--partial")

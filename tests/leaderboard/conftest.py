@@ -71,6 +71,7 @@ def made_result(name: str, score: float = 50.0, half: float = 1.0, **changes: An
         "benchmark": {"id": "m-demo", "version": "1", "manifest_digest": "0" * 64, "split": "test"},
         "adapter": "openai",
         "options": {"temperature": "0"},
+        "details": {},
         "command": f"massie run m-demo --adapter openai --model {name}",
         "created": "2026-11-21T00:00:00Z",
         "massie_version": "0.1.0",

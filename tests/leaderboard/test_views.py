@@ -279,3 +279,12 @@ def test_the_status_says_how_to_submit_and_what_scores_mean(three: None) -> None
     app = opened("status")
     assert any("massie score" in code.value for code in app.code)
     assert "LF1" in list(app.dataframe[-1].value["Score"])
+
+
+def test_a_system_of_very_many_settings_shows_the_first_of_them(publish: Publish) -> None:
+    publish("talkative", 60.0, 1.0, details={f"setting-{number}": number for number in range(3000)})
+    app = opened("system")
+    assert not app.exception
+    (settings,) = [table.value for table in app.dataframe if "Setting" in table.value]
+    assert sum(settings["Of"] == "method") == 500
+    assert "the first 500 settings are shown" in said(app)

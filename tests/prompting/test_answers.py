@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from massie.prompting import AnswerFormat, Form, answer_of, answer_text, parse_answer
+from massie.prompting import JSON, AnswerFormat, Form, answer_of, answer_text, parse_answer
+from massie.prompting.answers import opened_reasoning
 from massie.types import Answer, Prediction, Task, record_fault
 
 BURE = '[{"entity": "Bure", "entity_type": "person"}]'
@@ -360,7 +362,7 @@ def test_an_output_that_ended_at_its_length_limit_is_truncated_whether_it_parses
     assert answer(BURE[:-1]) == Answer(None, repairable=True, truncated=True)
 
 
-@pytest.mark.parametrize("reason", [None, "stop", "error"])
+@pytest.mark.parametrize("reason", [None, "stop", "eos_token"])
 def test_an_output_that_ended_by_itself_is_not_truncated(reason: str | None) -> None:
     assert answer_of(Prediction("s", output=BURE, finish_reason=reason), Task.NER) == Answer(RECORDS)
 
@@ -551,3 +553,38 @@ def test_gold_written_as_json_is_read_back_as_it_was(
         f"```json\n{written}\n```",
     ):
         assert parse_answer(output, task) == Answer(records)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tag"),
+    [
+        ("<|assistant|>\n<think>\n", "<think>"),
+        ("<Thinking>", "<Thinking>"),
+        ("<think>\n\n</think>\n\n", ""),
+        ("<think> about it", ""),
+        ("", ""),
+    ],
+)
+def test_the_reasoning_tag_that_a_prompt_ends_in_is_found(prompt: str, tag: str) -> None:
+    assert opened_reasoning(prompt) == tag
+
+
+@pytest.mark.parametrize("form", [JSON, AnswerFormat(form=Form.PAIRS)])
+@pytest.mark.parametrize("output", [None, "[]", "None"])
+def test_a_prediction_that_failed_is_no_answer_whatever_the_form(form: AnswerFormat, output: str | None) -> None:
+    assert answer_of(Prediction("a", output=output, error="timeout"), Task.NER, form) == Answer(None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"form": "pairs", "nothing": ""}, "nothing"),
+        ({"form": "pairs", "nothing": " "}, "nothing"),
+        ({"form": "pairs", "item_separator": ":"}, "label_separator: must not be the item_separator too"),
+        ({"form": "grouped", "key": "records"}, "key: only records stand under one"),
+        ({"form": "pairs", "key": "records"}, "key: only records stand under one"),
+    ],
+)
+def test_a_layout_that_cannot_be_told_is_refused(fields: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        AnswerFormat.model_validate(fields)

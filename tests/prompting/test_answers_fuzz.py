@@ -111,7 +111,7 @@ def test_any_output_is_an_answer_or_an_invalid_structure(output: str, task: Task
     output=outputs,
     task=st.sampled_from(Task),
     marker=st.sampled_from([None, "ANSWER", ":"]),
-    separators=st.sampled_from([(";", ":"), ("\n", " = "), ("[", "]"), ("``", "`"), (" ", " ")]),
+    separators=st.sampled_from([(";", ":"), ("\n", " = "), ("[", "]"), ("``", "`"), (" ", "\t")]),
 )
 def test_any_output_is_pairs_or_an_invalid_structure(
     output: str, task: Task, marker: str | None, separators: tuple[str, str]

@@ -351,3 +351,15 @@ def test_samples_of_a_task_have_most_of_their_prompt_in_common(demo: Benchmark) 
         demo.select(tasks=["NER"]).samples(), key=lambda sample: [schema.name for schema in sample.schemas]
     )
     assert prefix_share([list(few.request(sample).messages) for sample in samples]) > 0.9
+
+
+def test_a_method_that_is_prepared_for_a_benchmark_does_not_read_it_again(
+    demo: Benchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = method(demo)
+    before = made.details()
+    monkeypatch.setattr(Benchmark, "parts", None)
+    made.prepare(demo)
+    assert made.details() == before
+    with pytest.raises(TypeError):
+        made.prepare(replace(demo))

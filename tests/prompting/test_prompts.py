@@ -247,7 +247,7 @@ def test_a_prompt_for_chain_of_thought_needs_a_marker(write_prompt: WritePrompt)
     [
         ({"form": "table"}, r"answer\.form: Input should be 'records', 'grouped' or 'pairs'"),
         ({"marker": ""}, r"answer\.marker: String should have at least 1 character"),
-        ({"form": "pairs", "key": "records"}, "answer: key: pairs stand in no JSON object"),
+        ({"form": "pairs", "key": "records"}, "answer: key: only records stand under one; leave it out of pairs"),
         ({"separator": ","}, r"answer\.separator: unknown key"),
     ],
 )

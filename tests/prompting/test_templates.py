@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from massie.prompting.templates import fill, fill_text, template_fault
+from massie.prompting.templates import FAILURES, fill, fill_text, template_fault
 from massie.types import Schema
 
 TEMPLATES = [
@@ -55,3 +55,25 @@ def test_templates_of_other_schemas_with_equal_names_are_told_apart() -> None:
 
 def test_a_template_that_is_right_has_no_fault() -> None:
     assert template_fault("{% for s in schemas %}{{ s.name }}{% endfor %}{{ text }}", {"text", "schemas"}) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for _ in range(2000) %}{{ 'xxxxxxxxxx' * 100 }}{% endfor %}",
+        "{% for _ in range(60) %}{{ text }}{% endfor %}",
+    ],
+)
+def test_what_a_template_writes_is_bounded(source: str) -> None:
+    with pytest.raises(ValueError, match="writes more than 1,000,000 characters"):
+        fill_text(source, "x" * 20_000, ())
+
+
+def test_a_text_that_no_memory_holds_is_a_failure_of_the_template() -> None:
+    with pytest.raises(FAILURES) as error:
+        fill("{{ text * 10 ** 17 }}", text="x")
+    assert error.type is MemoryError
+
+
+def test_a_template_that_never_shows_the_text_is_told() -> None:
+    assert template_fault("Types: {{ schemas }}", {"text", "schemas"}) == "never shows the text: {{ text }} is missing"

@@ -28,17 +28,18 @@ from massie.types import ContentError, SystemCard, Task, record_as_json
 class Teacher:
     """Says what it is asked about; ``says`` may change that, ``after`` ends it after so many answers."""
 
-    def __init__(self, says: str = "Look: {}", after: int | None = None) -> None:
+    def __init__(self, says: str = "Look: {}", after: int | None = None, ends_by: str | None = "stop") -> None:
         self.says = says
+        self.ends_by = ends_by
         self.after = after
         self.asked: list[Request] = []
 
-    def __call__(self, requests: Sequence[Request]) -> Iterator[tuple[int, str]]:
+    def __call__(self, requests: Sequence[Request]) -> Iterator[tuple[int, str, str | None]]:
         for place, request in reversed(list(enumerate(requests))):
             if self.after == len(self.asked):
                 raise KeyboardInterrupt
             self.asked.append(request)
-            yield place, self.says.format(hash(request.messages[-1]["content"]))
+            yield place, self.says.format(hash(request.messages[-1]["content"])), self.ends_by
 
 
 def wanted(benchmark: Benchmark, k: int = 2, seed: int = 0, **changed: Any) -> Thoughts:
@@ -181,6 +182,17 @@ def test_no_thought_and_one_without_end_are_refused_and_not_kept(says: str, tmp_
     with pytest.raises(ContentError, match=r"the teacher's thought on \S+ has \d+ characters; it must have 1 to"):
         make(path, demo, Teacher(says))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("reason", ["length", "refusal", "content_filter", "error"])
+def test_an_answer_that_did_not_come_to_its_end_is_no_thought_and_asked_for_again(
+    reason: str, tmp_path: Path, demo: Benchmark
+) -> None:
+    path, part = tmp_path / "t.json", demo.select(tasks=["NER"])
+    with pytest.raises(ContentError, match=rf"thought on \S+ did not come to its end \(finish_reason '{reason}'\)"):
+        make(path, part, Teacher(ends_by=reason), k=1)
+    assert not path.exists()
+    assert len(make(path, part, Teacher(ends_by=None), k=1).thoughts) == 1
 
 
 @pytest.mark.parametrize(

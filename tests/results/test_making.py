@@ -310,3 +310,46 @@ def test_answers_are_read_as_the_settings_lay_them_out(
     assert finish_run(tmp_path, paired, part, COMMAND).rows[0].scores["lf1"].value == 100
     as_json = settings(part)
     assert finish_run(tmp_path, as_json, part, COMMAND).rows[0].diagnostics["invalid"] == len(outputs)
+
+
+# What a part used, and what it cost
+
+
+def test_the_usage_of_a_part_is_that_of_its_samples(part: Benchmark, tmp_path: Path, begin: Begin) -> None:
+    settings = begin(tmp_path, part, answers(part))
+    small = part.select(tasks=["NER"])
+    of_all = finish_run(tmp_path, settings, part, COMMAND)
+    of_part = finish_run(tmp_path, settings, small, COMMAND)
+    number = len(small.samples())
+    assert 0 < number < of_all.coverage.samples
+    assert (of_part.usage.input_tokens, of_part.usage.output_tokens) == (10 * number, 2 * number)
+
+
+def priced_at(dollars: float, *, keep: bool = False) -> Cost:
+    return Cost(Price("m", Rates(dollars, dollars), "prices.yaml"), keep=keep)
+
+
+@pytest.mark.parametrize("later", [None, priced_at(3.0, keep=True)])
+def test_what_an_earlier_result_of_the_same_part_cost_stands_until_it_is_priced_anew(
+    part: Benchmark, tmp_path: Path, begin: Begin, later: Cost | None
+) -> None:
+    settings = begin(tmp_path, part, answers(part))
+    first = finish_run(tmp_path, settings, part, COMMAND, cost=priced_at(1.0)).usage
+    assert first.cost
+    assert finish_run(tmp_path, settings, part, COMMAND, cost=later).usage == first
+    anew = finish_run(tmp_path, settings, part, COMMAND, cost=priced_at(2.0)).usage
+    assert anew.cost == pytest.approx(2 * first.cost)
+
+
+def test_the_cost_of_another_part_or_of_other_usage_does_not_stand(
+    part: Benchmark, tmp_path: Path, begin: Begin
+) -> None:
+    first, *others = answers(part)
+    settings = begin(tmp_path, part, others)
+    assert finish_run(tmp_path, settings, part, COMMAND, partial=True, cost=priced_at(1.0)).usage.cost
+    small = part.select(tasks=["NER"])
+    assert finish_run(tmp_path, settings, small, COMMAND, partial=True).usage.cost is None
+    assert finish_run(tmp_path, settings, part, COMMAND, partial=True, cost=priced_at(1.0)).usage.cost
+    with Store(tmp_path / STORE) as store:
+        store.add(first)
+    assert finish_run(tmp_path, settings, part, COMMAND).usage.cost is None

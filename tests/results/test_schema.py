@@ -361,3 +361,35 @@ def test_the_usage_of_a_language_model_comes_back_as_it_was_written(
 )
 def test_a_wrong_value_of_the_usage_is_named(plain: dict[str, Any], written: Written, name: str, value: Any) -> None:
     assert fault(written(changed(plain, ("usage",), USAGE | {name: value}))).startswith(f"usage.{name}")
+
+
+# What a stranger writes into a result
+
+
+@pytest.mark.parametrize(
+    "name", ["input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "requests", "retries"]
+)
+def test_a_count_below_zero_is_refused(plain: dict[str, Any], written: Written, name: str) -> None:
+    assert f"usage.{name}: " in fault(written(changed(plain, ("usage", name), -1)))
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"a": 1}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("details", [{"a": [0] * 4999}, {str(number): 0 for number in range(5000)}, nested(20)])
+def test_details_of_many_values_or_levels_load(plain: dict[str, Any], written: Written, details: Any) -> None:
+    assert read_result(written(changed(plain, ("details",), details))).details == details
+
+
+@pytest.mark.parametrize(
+    "details",
+    [{"a": [0] * 5000}, {str(number): 0 for number in range(5001)}, nested(21), nested(400), {"a": [[]] * 9999}],
+)
+def test_details_of_too_many_values_or_levels_are_refused(
+    plain: dict[str, Any], written: Written, details: Any
+) -> None:
+    assert fault(written(changed(plain, ("details",), details))).startswith("details: more than 5,000 values or 20 lev")

@@ -128,3 +128,58 @@ def test_the_throughput_is_of_answers_over_all_sessions(store: Store) -> None:
     store.spent(2000.0, 4.0)
     totals = usage_totals(store)
     assert (totals.wall_seconds, totals.per_second) == (6.0, 5.0)
+
+
+def test_a_part_has_what_its_own_samples_used_and_no_time_of_the_whole(store: Store) -> None:
+    store.add(answer("a", Usage(100, 20, 0.5, cached_tokens=10, requests=1)))
+    store.add(answer("b", Usage(1000, 200, 9.0, cached_tokens=90, requests=4)))
+    store.spent(1000.0, 4.0)
+    part = usage_totals(store, Cost(PRICE), sample_ids=lambda: ["a", "never asked"])
+    assert (part.input_tokens, part.output_tokens, part.cached_tokens) == (100, 20, 10)
+    assert (part.requests, part.retries, part.seconds) == (1, 0, 0.5)
+    assert part.latency is not None
+    assert part.latency.p99 == 0.5
+    assert part.cost == pytest.approx((90 * 1.0 + 10 * 0.25 + 20 * 4.0) / MILLION)
+    assert (part.wall_seconds, part.per_second) == (None, None)
+    whole = usage_totals(store, Cost(PRICE), sample_ids=lambda: ["a", "b", "never asked"])
+    assert whole == usage_totals(store, Cost(PRICE))
+    assert (whole.wall_seconds, whole.per_second) == (4.0, 0.5)
+
+
+def test_one_answer_without_tokens_and_the_sums_are_not_known(store: Store) -> None:
+    store.add(answer("a", Usage(1000, 1000, 1.0, reasoning_tokens=5, cached_tokens=5, requests=1)))
+    store.add(answer("b", Usage(seconds=1.0, requests=1)))
+    totals = usage_totals(store, Cost(PRICE))
+    tokens = (totals.input_tokens, totals.output_tokens, totals.reasoning_tokens, totals.cached_tokens)
+    assert (*tokens, totals.cost) == (None,) * 5
+    assert totals.requests == 2
+
+
+def test_a_failure_without_tokens_leaves_the_sums_known(store: Store) -> None:
+    store.add(answer("a", Usage(MILLION, 0, 1.0, requests=1)))
+    store.add(Prediction("b", error="503", failure=Failure.SERVER, usage=Usage(requests=6)))
+    totals = usage_totals(store, Cost(PRICE))
+    assert (totals.input_tokens, totals.cost) == (MILLION, 1.0)
+
+
+def test_an_answer_from_a_cache_after_a_failure_costs_nothing(store: Store) -> None:
+    store.add(Prediction("a", error="timeout", failure=Failure.TIMEOUT, usage=Usage(requests=6)))
+    store.add(answer("a", Usage(MILLION, 0, 0.0, requests=0)))
+    totals = usage_totals(store, Cost(PRICE))
+    assert (totals.requests, totals.cost, totals.latency) == (6, 0.0, None)
+
+
+def test_no_throughput_is_told_of_a_batch_api(store: Store) -> None:
+    store.add(answer("a", Usage(10, 2, requests=1)))
+    store.spent(1000.0, 4.0)
+    totals = usage_totals(store, batch=True)
+    assert (totals.wall_seconds, totals.per_second) == (4.0, None)
+
+
+def test_one_answer_beyond_the_length_that_a_price_holds_for_has_no_cost(store: Store) -> None:
+    cost = Cost(Price("m", Rates(1.0, 1.0), "prices.yaml", up_to=200_000))
+    store.add_all(answer(str(number), Usage(1000, 0, requests=1)) for number in range(50))
+    assert usage_totals(store, cost).cost == pytest.approx(0.05)
+    store.add(answer("long", Usage(300_000, 0, requests=2)))
+    assert usage_totals(store, cost).cost is None
+    assert cost.of(Usage(300_000, 0, requests=2)) is None

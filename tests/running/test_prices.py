@@ -239,3 +239,12 @@ def test_a_model_that_is_paid_by_request_too_has_no_price() -> None:
     with pytest.raises(UnknownNameError) as error:
         price_of("sonar")
     assert "did you mean 'sonar'" not in str(error.value)
+
+
+def test_the_longest_answer_says_whether_the_price_holds_however_often_it_was_asked_for() -> None:
+    price = Price("m", Rates(1.0, 1.0), "prices.yaml", up_to=200_000)
+    one = Usage(300_000, 10, requests=2)
+    assert price.cost(one, longest=300_000) is None
+    many = Usage(1_000_000, 10, requests=11)
+    assert price.cost(many, longest=200_000) == pytest.approx(1.00001)
+    assert price.cost(many, longest=200_001) is None

@@ -418,7 +418,7 @@ def failing(failure: Failure) -> Answer:
 def test_so_many_failures_in_a_row_end_the_run(demo: Benchmark, store: Store, kind: type[System]) -> None:
     with pytest.raises(RunError, match="50 samples failed one after the other, the last with: it failed; "):
         run(kind(failing(Failure.SERVER)), demo, store)
-    assert store.number_failed() == 50
+    assert len(store.failed()) == 50
 
 
 def test_one_answer_among_the_failures_and_the_run_goes_on(demo: Benchmark, store: Store) -> None:
@@ -468,7 +468,7 @@ def test_no_more_is_spent_than_the_budget_where_answers_cost_the_same(
     stopping = Stopping(price=dollar, max_cost=max_cost)
     first, system = Stream(paid, at_once=1), Stream(paid, at_once=at_once)
     run(first, part, store, stopping=Stopping(price=dollar, max_cost=1.0))
-    stopping.spent, stopping.paid = 1.0, 1
+    stopping.spent, stopping.dearest = 1.0, 1.0
     progress = run(system, part, store, stopping=stopping)
     assert stopping.spent == store.number_answered() == int(max_cost)
     assert progress.stopped == f"the next answer could exceed --max-cost {max_cost:g}"
@@ -498,7 +498,7 @@ def test_what_is_spent_beyond_a_budget_is_no_more_than_what_was_in_flight(
 
 def test_a_budget_that_is_spent_asks_nothing_at_all(part: Benchmark, store: Store) -> None:
     system = Stream(paid)
-    progress = run(system, part, store, stopping=Stopping(price=dollar, max_cost=3.0, spent=3.0, paid=3))
+    progress = run(system, part, store, stopping=Stopping(price=dollar, max_cost=3.0, spent=3.0, dearest=1.0))
     assert system.asked == []
     assert progress.stopped is not None
     assert store.number_answered() == 0
@@ -519,8 +519,26 @@ def test_answers_from_a_cache_and_failures_cost_nothing(part: Benchmark, store: 
 
     stopping = Stopping(price=dollar, max_cost=0.5)
     progress = run(Stream(answer), part, store, stopping=stopping)
-    assert (progress.stopped, stopping.spent, stopping.paid) == (None, 0.0, 0)
+    assert (progress.stopped, stopping.spent, stopping.dearest) == (None, 0.0, 0.0)
     assert progress.cost == 0.0
+
+
+def test_a_budget_is_kept_for_the_dearest_answer_so_far_not_for_their_mean(part: Benchmark, store: Store) -> None:
+    costs = iter([5000, 1000, 1000, 1000, 5000, 5000])
+
+    def answer(samples: Sequence[Sample]) -> list[Prediction]:
+        return [Prediction(one.id, output="", usage=Usage(next(costs), 0)) for one in samples]
+
+    stopping = Stopping(price=dollar, max_cost=12.0)
+    run(Stream(answer, at_once=1), part, store, stopping=stopping)
+    assert (stopping.spent, stopping.dearest) == (8.0, 5.0)
+
+
+def test_a_failure_that_states_its_tokens_is_paid_and_one_that_does_not_is_not() -> None:
+    stopping = Stopping(price=dollar, max_cost=5.0)
+    stopping.count(Prediction("a", error="no answer", usage=Usage(1000, 0, requests=1)))
+    stopping.count(Prediction("b", error="503", usage=Usage(requests=6)))
+    assert (stopping.spent, stopping.unknown) == (1.0, False)
 
 
 def test_a_budget_that_cannot_be_kept_stops_the_run(part: Benchmark, store: Store) -> None:

@@ -124,11 +124,11 @@ def test_many_are_added_together_or_not_at_all(store: Store) -> None:
 
 
 def test_usage_is_summed_over_those_that_state_it(store: Store) -> None:
-    assert store.usage() == Usage()
+    assert store.sums().usage == Usage()
     store.add(Prediction("a", output="x", usage=Usage(10, 2, 0.5)))
     store.add(Prediction("b", output="x", usage=Usage(None, 3, None)))
     store.add(Prediction("c", output="x"))
-    assert store.usage() == Usage(10, 5, 0.5)
+    assert store.sums().usage == Usage(10, 5, 0.5)
 
 
 def test_predictions_come_sorted_by_sample(store: Store) -> None:
@@ -222,8 +222,8 @@ def test_the_requests_of_a_failed_sample_and_of_its_answer_add_up(store: Store) 
     store.add(Prediction("a", error="503", failure=Failure.SERVER, usage=Usage(requests=6)))
     store.add(Prediction("a", error="503", failure=Failure.SERVER, usage=Usage(requests=6)))
     store.add(Prediction("a", output="[]", usage=Usage(10, 2, 0.5, requests=1)))
-    assert store.usage() == Usage(10, 2, 0.5, requests=13)
-    assert store.number_asked() == 1
+    assert store.sums().usage == Usage(10, 2, 0.5, requests=13)
+    assert store.sums().asked == 1
 
 
 @pytest.mark.parametrize(("first", "then", "sum_of_both"), [(None, 2, 2), (3, None, 3), (None, None, None)])
@@ -232,7 +232,7 @@ def test_requests_that_are_not_stated_count_as_none(
 ) -> None:
     store.add(Prediction("a", error="503", usage=Usage(requests=first)))
     store.add(Prediction("a", output="[]", usage=Usage(requests=then)))
-    assert store.usage().requests == sum_of_both
+    assert store.sums().usage.requests == sum_of_both
 
 
 def test_what_came_from_a_cache_was_not_paid(store: Store) -> None:
@@ -240,16 +240,46 @@ def test_what_came_from_a_cache_was_not_paid(store: Store) -> None:
     store.add(Prediction("b", output="[]", usage=Usage(100, 20, 0.0, requests=0)))
     store.add(Prediction("c", output="[]", usage=Usage(7, 1, 0.1)))  # a system that does not count requests
     store.add(Prediction("d", error="503", usage=Usage(requests=2)))
-    assert store.usage() == Usage(117, 23, 0.6, requests=3)
-    assert store.paid_usage() == Usage(17, 3, 0.6, requests=3)
-    assert store.number_paid() == 2
+    assert store.sums().usage == Usage(117, 23, 0.6, requests=3)
+    paid = store.sums(paid=True)
+    assert paid.usage == Usage(17, 3, 0.6, requests=3)
+    assert (paid.predictions, paid.answers) == (3, 2)
+    assert list(store.paid()) == [Usage(10, 2, 0.5, requests=1), Usage(7, 1, 0.1)]
 
 
-def test_latencies_are_of_answers_that_were_asked_for_in_their_order(store: Store) -> None:
+def test_an_answer_from_a_cache_is_not_paid_though_the_sample_was_asked_for_before(store: Store) -> None:
+    store.add(Prediction("a", error="timeout", failure=Failure.TIMEOUT, usage=Usage(requests=6)))
+    store.add(Prediction("a", output="[]", usage=Usage(1000, 10, 0.0, requests=0)))
+    assert store.sums().usage.requests == 6
+    assert (list(store.paid()), store.sums(paid=True).answers, list(store.seconds())) == ([], 0, [])
+
+
+@pytest.mark.parametrize("number", [0, 1, 4096, 5000])
+def test_sums_over_some_samples_are_of_these_alone(store: Store, number: int) -> None:
+    store.add_all(Prediction(str(each), output="x", usage=Usage(each, 1, 0.5, requests=1)) for each in range(6000))
+    sums = store.sums(map(str, range(number)))
+    assert (sums.predictions, sums.answers, sums.asked) == (number, number, number)
+    assert (sums.usage.input_tokens or 0, sums.usage.output_tokens or 0) == (sum(range(number)), number)
+    assert sums.longest == (number - 1 if number else None)
+    assert len(list(store.seconds(map(str, range(number))))) == number
+    assert store.sums(map(str, range(6000))) == store.sums()
+
+
+def test_answers_that_state_no_tokens_are_counted(store: Store) -> None:
+    store.add(Prediction("a", output="x", usage=Usage(10, 2)))
+    store.add(Prediction("b", output="x", usage=Usage(None, 3)))
+    store.add(Prediction("c", output="x"))
+    store.add(Prediction("d", error="503"))
+    sums = store.sums()
+    assert (sums.predictions, sums.answers, sums.without_input, sums.without_output) == (4, 3, 2, 1)
+    assert store.number() == 4
+
+
+def test_latencies_are_of_answers_that_were_asked_for(store: Store) -> None:
     for key, seconds, requests in (("a", 0.5, 1), ("b", 0.1, 3), ("c", 0.0, 0), ("d", 9.0, None)):
         store.add(Prediction(key, output="[]", usage=Usage(seconds=seconds, requests=requests)))
     store.add(Prediction("e", error="503", usage=Usage(seconds=7.0, requests=1)))
-    assert list(store.seconds()) == [0.1, 0.5]
+    assert sorted(store.seconds()) == [0.1, 0.5]
 
 
 def test_the_time_of_all_sessions_is_summed_and_that_of_each_is_its_last_note(store: Store) -> None:
@@ -269,7 +299,7 @@ def test_lasting_failures_are_told_apart(store: Store) -> None:
     assert store.unanswered(every) == set(every) - {"good"}
     assert store.unanswered(every, lasting=True) == set(every) - {"good"} - lasting
     assert (store.number_kept(), store.number_kept(lasting=True)) == (1, 1 + len(lasting))
-    assert store.number_failed() == len(Failure)
+    assert len(store.failed()) == len(Failure)
 
 
 # Stores of version 1
@@ -302,8 +332,22 @@ def test_a_store_of_version_1_keeps_everything(old: Path) -> None:
                 Prediction("b", output="text", finish_reason="length", usage=Usage(10, 2, 0.5)),
                 Prediction("c", error="no connection", failure=Failure.ADAPTER, usage=Usage(5)),
             ]
-            assert store.usage() == Usage(15, 2, 0.5)
+            assert store.sums().usage == Usage(15, 2, 0.5)
             assert store.wall_seconds() is None
+
+
+def test_the_answers_of_a_store_of_version_2_stay_paid_or_from_a_cache(tmp_path: Path) -> None:
+    path = tmp_path / "second.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{';'.join(_MIGRATIONS[:2])}; PRAGMA user_version = 2")
+    rows = [("a", 10, 2), ("b", 100, 0), ("c", 1000, None)]
+    connection.executemany(
+        "INSERT INTO predictions (sample_id, input_tokens, requests, attempts) VALUES (?, ?, ?, 1)", rows
+    )
+    connection.commit()
+    connection.close()
+    with Store(path) as store:
+        assert sorted(usage.input_tokens or 0 for usage in store.paid()) == [10, 1000]
 
 
 def test_old_failures_are_asked_again(old: Path) -> None:
@@ -335,4 +379,4 @@ def test_a_migration_that_breaks_off_leaves_the_old_store(old: Path, monkeypatch
             Store(old)
     with Store(old) as store:
         assert store.answered() == {"a", "b"}
-        assert store.usage() == Usage(15, 2, 0.5)
+        assert store.sums().usage == Usage(15, 2, 0.5)
