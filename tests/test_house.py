@@ -33,7 +33,8 @@ ROOMS = [
 BELOW_ALL_ROOMS = {"_collector", "_content", "_version"}
 HEAVY = {
     "aiohttp", "datasets", "datasketch", "dspy", "genai_prices", "gliner", "openai", "pandas", "ray", "rouge_score",
-    "sacrebleu", "sentence_transformers", "streamlit", "tiktoken", "tokenizers", "torch", "transformers", "vllm",
+    "sacrebleu", "scipy", "sentence_transformers", "streamlit", "tiktoken", "tokenizers", "torch", "transformers",
+    "vllm",
 }  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

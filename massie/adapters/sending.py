@@ -50,8 +50,8 @@ class Limits:
     is sent before it counts as failed (a 429 does not count), ``patience`` the seconds to go on while the server says
     429 and nothing else. ``batch`` is how many requests a model in this process gets at once, ``cache`` what earlier
     runs were answered, ``batch_folder`` where the jobs of a server's batch API are noted, where that is to be used.
-    Once ``stopping`` says so, nothing is waited for but what is in flight. ``report`` gets a few words on where batches
-    stand, from time to time.
+    Once ``stopping`` says so, nothing is waited for but what is in flight. ``report`` gets a few words, from time to
+    time, on where batches stand, and on a first request that is sent again.
     """
 
     concurrency: int = 32
@@ -264,6 +264,8 @@ class _Sender(Generic[Key]):
         elif error.failure.lasting or asked.failed >= self._attempts(error):
             self._give_up(asked, error)
         else:
+            if not self._known:
+                self._limits.report(f"first request: {error.failure}, sent again")
             heapq.heappush(self._again, _Again(time.monotonic() + _wait(error, asked.sent), asked, error))
 
     def _attempts(self, error: RequestError) -> int:
@@ -286,8 +288,10 @@ class _Sender(Generic[Key]):
             )
 
     def _server_is_known(self) -> None:
-        self._known = True
-        self._release_rejected()
+        if not self._known:
+            self._known = True
+            self._limits.report("")
+            self._release_rejected()
 
     def _release_rejected(self) -> None:
         self._came += self._rejected

@@ -18,8 +18,6 @@ from massie.build.manifest import (
     Gap,
     Manifest,
     OverlapEntry,
-    RoleEntry,
-    SchemaEntry,
     manifest_digest,
 )
 from massie.build.near import NearDuplicates, find_near_duplicates, minhash
@@ -303,14 +301,10 @@ def _manifest(
 
 
 def _dataset_entry(card: Card, schemas: Schemas) -> DatasetEntry:
-    def entry(schema: Schema) -> SchemaEntry:
-        roles = [RoleEntry(name=role.name, description=role.description) for role in schema.roles]
-        return SchemaEntry(name=schema.name, description=schema.description, roles=roles)
-
     assert card.source is not None, "a card that was read has a source"
     return DatasetEntry(
         name=card.name,
         pin=card.source.pin,
         licence=card.licence,
-        schemas={task: [entry(schema) for schema in schemas[card.id, task]] for task in card.tasks},
+        schemas={task: tuple(schemas[card.id, task]) for task in card.tasks},
     )

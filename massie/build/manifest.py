@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ValidationError, model_validator
 
 from massie.catalogue import Aggregation, Caps, Content, Licence, explain
-from massie.types import BuildError, Cell, Role, Schema, Split, Task
+from massie.types import BuildError, Cell, Schema, Split, Task
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -25,32 +25,13 @@ Words = Annotated[str, BeforeValidator(_escaped)]
 """Words that may hold a file's name; bytes in it that are not UTF-8, which Python keeps as surrogates, are escaped."""
 
 
-class RoleEntry(Content):
-    """A role as the manifest keeps it."""
-
-    name: str
-    description: str | None = None
-
-
-class SchemaEntry(Content):
-    """A schema as the manifest keeps it."""
-
-    name: str
-    description: str | None = None
-    roles: list[RoleEntry] = []
-
-    def to_schema(self) -> Schema:
-        """The schema itself."""
-        return Schema(self.name, self.description, tuple(Role(role.name, role.description) for role in self.roles))
-
-
 class DatasetEntry(Content):
     """A dataset of the build: source, licence and, for each task, the schemas in order."""
 
     name: str
     pin: str
     licence: Licence
-    schemas: dict[Task, list[SchemaEntry]]
+    schemas: dict[Task, tuple[Schema, ...]]
 
 
 class CellEntry(Content):
@@ -152,7 +133,7 @@ class Manifest(Content):
 
     def schemas(self, dataset: str, task: Task) -> tuple[Schema, ...]:
         """The schemas of a dataset's task, in order."""
-        return tuple(entry.to_schema() for entry in self.datasets[dataset].schemas[task])
+        return self.datasets[dataset].schemas[task]
 
     def cells_of(self, split: Split) -> list[CellEntry]:
         """The cells that have samples in a split."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -79,9 +79,9 @@ from massie.types import UserError
     show_default=True,
     help="ray: replicas of the system on a cluster (RAY_ADDRESS, else this machine).",
 )
-@click.option("--replicas", type=click.IntRange(min=1), default=1, show_default=True, help="With ray: so many.")
-@click.option("--gpus", type=click.FloatRange(min=0), default=0.0, show_default=True, help="With ray: of each replica.")
-@click.option("--cpus", type=click.FloatRange(min=0), default=1.0, show_default=True, help="With ray: of each replica.")
+@click.option("--replicas", type=click.IntRange(min=1), help="With ray: so many.  [default: 1]")
+@click.option("--gpus", type=click.FloatRange(min=0), help="With ray: of each replica.  [default: 0]")
+@click.option("--cpus", type=click.FloatRange(min=0), help="With ray: of each replica.  [default: 1]")
 @click.option("--retry-failed", is_flag=True, help="Ask again also what failed for a lasting reason (context length).")
 @PARTIAL_OPTION
 @FAILED_OPTION
@@ -110,9 +110,9 @@ def run(
     prices: Path | None,
     mode: str,
     engine: str,
-    replicas: int,
-    gpus: float,
-    cpus: float,
+    replicas: int | None,
+    gpus: float | None,
+    cpus: float | None,
     retry_failed: bool,
     partial: bool,
     failed_as_invalid: bool,
@@ -137,6 +137,11 @@ def run(
     part = whole.select(
         tasks=tasks, languages=languages, datasets=datasets, limit=limit, max_samples=max_samples, split=split
     )
+    shares: dict[str, Any] = {
+        name: value for name, value in [("replicas", replicas), ("cpus", cpus), ("gpus", gpus)] if value is not None
+    }
+    if shares and Engine(engine) is not Engine.RAY:
+        raise UserError(f"--{next(iter(shares))}: needs --engine ray; add that, or leave it out")
     adapter, adapter_name, given = named_adapter(adapter_name, options)
     settings = settings_of(adapter, adapter_name, given, part, data, Mode(mode))
     system = settings.system
@@ -159,7 +164,7 @@ def run(
         )
         spec = None
         if Engine(engine) is Engine.RAY:
-            spec = Replicas(adapter_name, given, part, replicas, cpus, gpus, batch, limits)
+            spec = Replicas(adapter_name, given, part, batch=batch, limits=limits, **shares)
         asking = _Asking(adapter, part, folder, limits, batch, retry_failed, cost, max_cost, spec, quiet=as_json)
         failed = asking.ask(f"{system.name} on {whole.id}")
         ending = Ending(

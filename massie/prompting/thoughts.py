@@ -143,6 +143,8 @@ def make_thoughts(path: Path, wanted: Thoughts, asked: Sequence[Asked], ask: Ask
         for sample in drawn.samples
         if (file.prompt.id, drawn.dataset, sample.id) not in known
     ]
+    if left:
+        _write(path, held)  # before anything is paid
     requests = [Request(thought_question(file.prompt, sample), file.prompt.max_new_tokens) for file, sample in left]
     for place, said, finish_reason in ask(requests) if requests else ():
         file, sample = left[place]
@@ -158,6 +160,8 @@ def _continued(path: Path, wanted: Thoughts) -> Thoughts:
     if not path.exists():
         return wanted
     held = read_thoughts(path)
+    if not held.thoughts:
+        return wanted
     here = wanted.provenance()
     for name, there in held.provenance().items():
         if name != "created":

@@ -224,15 +224,6 @@ class Store:
         ((number,),) = self._rows("SELECT count(*) FROM predictions")
         return number
 
-    def number_failed(self) -> int:
-        """How many samples failed."""
-        ((number,),) = self._rows("SELECT count(*) FROM predictions WHERE error IS NOT NULL")
-        return number
-
-    def usage(self) -> Usage:
-        """The sums of tokens, seconds and requests; None where no prediction states them."""
-        return self.sums().usage
-
     def sums(self, sample_ids: Iterable[str] | None = None, *, paid: bool = False) -> Sums:
         """What the predictions of these samples (None for all) used together.
 

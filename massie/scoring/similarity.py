@@ -16,9 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance.Levenshtein import distance, normalized_similarity
 from rapidfuzz.process import cdist
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from massie.scoring.items import Item
 
@@ -98,6 +95,8 @@ def best_assignment(rows: Sequence[Fields], columns: Sequence[Fields]) -> tuple[
         return values, [max(values)], max(values)
     if len(rows) * len(columns) > _PAIRS_AT_ONCE:
         return _best_assignment_by_blocks(rows, columns)
+    from scipy.optimize import linear_sum_assignment  # 50 MB that a run which only asks need not hold
+
     matrix = similarities(rows, columns)
     matched = fsum(matrix[linear_sum_assignment(matrix, maximize=True)].tolist())
     return *_greatest(matrix), matched
@@ -145,6 +144,9 @@ def _best_assignment_by_blocks(
 
 def _assigned(values: Array, places: NDArray[np.intp]) -> list[tuple[int, int]]:
     """The pairs (row, column) of the best assignment: ``values[:, c]`` are column c's to the rows ``places[:, c]``."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
     numbers, rows = np.unique(places.T, return_inverse=True)
     starts = np.arange(len(places.T) + 1) * len(places)
     # In a sparse matrix 0 is no pair; a pair of similarity 0 is one, so that every column has a partner.

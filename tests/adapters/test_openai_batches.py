@@ -532,7 +532,7 @@ def test_a_run_in_batch_mode_answers_every_sample(
         }
         [failed] = [prediction for prediction in store.predictions() if prediction.error is not None]
         assert (failed.sample_id, failed.failure) == (lasting, Failure.CONTEXT_LENGTH)
-        assert store.usage().input_tokens
+        assert store.sums().usage.input_tokens
     assert paid(batch_server) == each_once(ids - {lasting})
 
 

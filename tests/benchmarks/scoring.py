@@ -34,7 +34,7 @@ from rich.table import Table
 from massie._version import __version__
 from massie.build import Benchmark
 from massie.build.batching import Asked
-from massie.build.manifest import MANIFEST, CellEntry, DatasetEntry, Manifest, SchemaEntry, manifest_digest
+from massie.build.manifest import MANIFEST, CellEntry, DatasetEntry, Manifest, manifest_digest
 from massie.build.tables import CellWriter, instances_table, samples_table
 from massie.catalogue import Licence
 from massie.running import STORE, Settings, Store, open_run
@@ -47,7 +47,9 @@ from massie.types import (
     Prediction,
     Record,
     Relation,
+    Role,
     Sample,
+    Schema,
     Span,
     Split,
     SystemCard,
@@ -197,9 +199,9 @@ def _nearly(record: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _manifest(entries: Sequence[CellEntry]) -> Manifest:
-    def schemas(task: Task) -> list[SchemaEntry]:
-        roles: Any = [{"name": "agent"}] if task is Task.EE else []
-        return [SchemaEntry(name=f"label {number}", roles=roles) for number in range(LABELS)]
+    def schemas(task: Task) -> tuple[Schema, ...]:
+        roles = (Role("agent"),) if task is Task.EE else ()
+        return tuple(Schema(f"label {number}", None, roles) for number in range(LABELS))
 
     datasets = {
         entry.dataset: DatasetEntry(

@@ -13,7 +13,8 @@ from tests.servers.processes import ServerProcess
 
 Massie = Callable[..., Any]
 
-PLAN = ("plan", "m-demo", "--adapter", "openai", "--option", "model=mine")
+OPENAI = ("plan", "m-demo", "--adapter", "openai")
+PLAN = (*OPENAI, "--option", "model=mine")
 LOCAL = ("--option", "base_url=http://127.0.0.1:9/v1")
 PART = ("--task", "EE", "--language", "swa", "--language", "eng")
 NAMES = ["samples", "requests", "input_tokens", "shared_tokens", "output_tokens", "most_output_tokens"]
@@ -199,10 +200,6 @@ provenance: written for this test
         (("--option", "prompt=mine.yaml"), "mine.yaml: user: unknown variable txt"),
         (("--option", "instruction_language=fra"), "has no translation into fra"),
         (("--option", "methd=few-shot"), "unknown option 'methd'; did you mean 'method'"),
-        (
-            ("--prices", "prices.yaml", "--option", "model=mime"),
-            "unknown price of the model 'mime'; did you mean 'mine'",
-        ),
         (("--prices", "absent.yaml"), "absent.yaml: "),
         (("--tokenizer", "absent"), "absent: there is no such tokenizer"),
         (("--task", "NEE"), "unknown task 'NEE'"),
@@ -217,6 +214,21 @@ def test_what_would_stop_a_run_is_one_line_and_code_2(massie: Massie, words: tup
     assert said in done.err
     assert len(done.err.splitlines()) == 1
     assert done.out == ""
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_model_without_a_price_is_one_line_and_code_2(massie: Massie, prices: Path) -> None:
+    done = massie(*OPENAI, "--option", "model=mime", "--prices", prices)
+    assert done.code == 2
+    assert "unknown price of the model 'mime'; did you mean 'mine'" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("offline")
+def test_an_option_given_twice_is_refused(massie: Massie) -> None:
+    done = massie(*PLAN, "--option", "model=other")
+    assert done.code == 2
+    assert "--option model: is given twice" in done.err
 
 
 @pytest.mark.usefixtures("offline")

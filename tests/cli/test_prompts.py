@@ -176,6 +176,25 @@ def test_a_teacher_that_fails_keeps_what_it_said_and_goes_on_next_time(
     assert massie(*words).out == "thoughts.json: 3 thoughts of reader\n"
 
 
+def test_a_file_that_cannot_be_written_is_found_before_a_teacher_is_asked(
+    massie: Massie, teacher: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILS_AT", "0")
+    done = massie("prompts", "think", "ner-cot-en", "--adapter", teacher, "--out", "absent/thoughts.json")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1] == "massie: absent/thoughts.json: cannot be written: No such file or directory"
+
+
+def test_a_teacher_that_never_answered_leaves_the_file_to_others(
+    massie: Massie, teacher: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("prompts", "think", "ner-cot-en", "--adapter", teacher, "--out", "thoughts.json")
+    monkeypatch.setenv("FAILS_AT", "0")
+    assert massie(*words, "--seed", "1").code == 1
+    monkeypatch.delenv("FAILS_AT")
+    assert massie(*words, "--seed", "2").out == "thoughts.json: 3 thoughts of reader\n"
+
+
 def test_what_a_teacher_refuses_is_no_thought(
     massie: Massie, teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -337,7 +337,7 @@ def test_what_a_context_is_too_short_for_is_asked_again_only_with_retry_failed(
     again = ask()
     assert again.code == 1
     assert f"massie: sample {one_too_long} failed: 400 This model's maximum context length" in again.err
-    assert "with --retry-failed also those that a context is too short for" in again.err
+    assert "with --retry-failed also those that the server rejected or a context is too short for" in again.err
     assert fault_server.counts()["arrived"] == asked
 
     fault_server.behave()
@@ -549,6 +549,13 @@ def test_a_system_without_a_batch_api_is_not_run_in_batches(massie: Massie) -> N
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize(("option", "value"), [("--replicas", "2"), ("--cpus", "2"), ("--gpus", "0.5")])
+def test_what_only_a_cluster_can_do_is_not_ignored(massie: Massie, option: str, value: str) -> None:
+    line = the_line(massie("run", "m-demo", "--adapter", "lexicon", option, value))
+    assert f"{option}: needs --engine ray" in line
+    assert not Path("runs").exists()
+
+
 # The check of the contract
 
 
@@ -573,6 +580,17 @@ def tiny(massie: Massie, built: tuple[Path, Any], model_server: ServerProcess) -
     def run(*words: str | Path, **options: object) -> Any:
         given = {"base_url": model_server.base_url, "model": "tiny", "max_new_tokens": 16} | options
         return massie("run", "m-demo", "--data", built[0], "--adapter", "openai", *chosen(given), *words)
+
+    return run
+
+
+@pytest.fixture
+def think(massie: Massie, built: tuple[Path, Any]) -> Massie:
+    """Has a teacher write the thought of one demonstration into ``thoughts.json``."""
+
+    def run(*words: str | Path, **options: object) -> Any:
+        teacher = ("--adapter", "openai", *chosen(options), "--demonstrations", "1", "--out", "thoughts.json")
+        return massie("prompts", "think", "--data", built[0], *teacher, *words)
 
     return run
 
@@ -629,19 +647,21 @@ def test_a_prompt_that_is_too_long_for_a_real_model_fails_alone(tiny: Massie) ->
     assert failures == {None, Failure.CONTEXT_LENGTH}
 
 
-def test_thoughts_of_a_real_teacher_are_shown_by_chain_of_thought(
-    massie: Massie, tiny: Massie, built: tuple[Path, Any], model_server: ServerProcess
+def test_thoughts_of_a_teacher_are_shown_to_a_real_model(
+    massie: Massie, tiny: Massie, think: Massie, model_server: ServerProcess, fault_server: ServerProcess
 ) -> None:
-    teacher = chosen({"base_url": model_server.base_url, "model": "tiny", "max_new_tokens": 16})
+    """A real teacher of random weights never ends its thought, so what it says is not kept."""
     part = ("--task", "SF", "--language", "swa")
-    words = ("--data", built[0], "--adapter", "openai", *teacher, "--demonstrations", "1", "--out", "thoughts.json")
-    thought = massie("prompts", "think", *part, *words)
+    cut = think(*part, base_url=model_server.base_url, model="tiny", max_new_tokens=16)
+    assert cut.code == 2
+    assert "did not come to its end (finish_reason 'length') and is not kept" in cut.err
+    thought = think(*part, base_url=fault_server.base_url, model="teacher")
     assert thought.code == 0, thought.err
     done = tiny(*part, "--limit", "2", "--json", method="chain-of-thought", k=1, thoughts="thoughts.json")
     assert done.code == 0, done.err
     details = done.json["details"]
     assert details["method"] == "chain-of-thought"
-    assert details["thoughts"]["teacher"]["model"] == "tiny"
+    assert details["thoughts"]["teacher"]["model"] == "teacher"
     assert "thoughts" not in details["thoughts"]  # they tell of a dataset's texts
     assert set(details["prompts"]) == {"sf-cot-en"}
 
