@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -76,6 +77,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; errors become one clear message and an exit code that tells who is at fault."""
+    # Arrow's own allocator keeps what it freed: 100 MB in a run over a million samples, and it is no faster here.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         status = cli.main(prog_name="massie", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
