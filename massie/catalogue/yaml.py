@@ -103,12 +103,18 @@ def first_fault(error: ValidationError) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 
 
+_SHOULD = re.compile(r"^\w+ should ")
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
+"""Pydantic's words for a value that is demanded, and for a member of an enumeration."""
+
+
 def _what(fault: ErrorDetails) -> str:
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return "unknown key; remove it or check its spelling"
     if fault["type"] == "missing":
         return "this key is missing"
-    what = fault["msg"].removeprefix("Value error, ")
+    what = _SHOULD.sub("must ", fault["msg"].removeprefix("Value error, "))
+    what = _MEMBER.sub(r"\1", what)
     if fault["loc"] and fault["type"] != SECRET and not isinstance(fault["input"], (dict, list)):
         what += f" (got {str(fault['input'])[:80]!r})"
     return what

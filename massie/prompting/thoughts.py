@@ -7,7 +7,8 @@ so they stay with whoever made them, as the build does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,7 +145,7 @@ def make_thoughts(path: Path, wanted: Thoughts, asked: Sequence[Asked], ask: Ask
         if (file.prompt.id, drawn.dataset, sample.id) not in known
     ]
     if left:
-        _write(path, held)  # before anything is paid
+        _refuse_unwritable(path)  # before anything is paid
     requests = [Request(thought_question(file.prompt, sample), file.prompt.max_new_tokens) for file, sample in left]
     for place, said, finish_reason in ask(requests) if requests else ():
         file, sample = left[place]
@@ -160,8 +161,6 @@ def _continued(path: Path, wanted: Thoughts) -> Thoughts:
     if not path.exists():
         return wanted
     held = read_thoughts(path)
-    if not held.thoughts:
-        return wanted
     here = wanted.provenance()
     for name, there in held.provenance().items():
         if name != "created":
@@ -169,11 +168,23 @@ def _continued(path: Path, wanted: Thoughts) -> Thoughts:
     return held
 
 
+def _refuse_unwritable(path: Path) -> None:
+    with _written(path) as part:
+        part.touch()
+        part.unlink()
+
+
 def _write(path: Path, thoughts: Thoughts) -> None:
-    part = path.with_name(f"{path.name}.part")
-    try:
+    with _written(path) as part:
         part.write_text(thoughts.model_dump_json(indent=1) + "\n", encoding="utf-8")
         part.replace(path)
+
+
+@contextmanager
+def _written(path: Path) -> Generator[Path]:
+    """The file beside ``path`` in which it is prepared; raises ContentError where it cannot be written."""
+    try:
+        yield path.with_name(f"{path.name}.part")
     except OSError as error:
         raise ContentError(f"{path}: cannot be written: {error.strerror}") from error
 

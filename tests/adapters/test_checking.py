@@ -75,7 +75,7 @@ def test_an_adapter_that_never_heard_of_a_language_model_may_answer_in_text(chec
             "return [Prediction(s.id, records=[], output='') for s in samples]",
             "exactly one of records, output and error",
         ),
-        ("return [Prediction(s.id, records={'a': 1}) for s in samples]", "records: Input should be a valid list"),
+        ("return [Prediction(s.id, records={'a': 1}) for s in samples]", "records: must be a valid list"),
         ("return [Prediction(s.id, output='I see nobody.') for s in samples]", "no JSON answer in 'I see nobody.'"),
         ("return [Prediction(s.id, records=[{'entity': 'x'}]) for s in samples]", "the key entity_type is missing"),
         ("return [Prediction(s.id, records=['x']) for s in samples]", "'x' is not an object"),

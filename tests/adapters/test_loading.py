@@ -54,7 +54,7 @@ def test_a_language_model_s_card_takes_what_the_user_says_of_it() -> None:
     [
         ({"model": "m", "temprature": 1}, "unknown option 'temprature'; did you mean 'temperature'"),
         ({}, "options: model: this key is missing"),
-        ({"model": "m", "temperature": "hot"}, "temperature: Input should be a valid number"),
+        ({"model": "m", "temperature": "hot"}, "temperature: must be a valid number"),
         ({"model": "m", "method": "guess"}, "method: "),
         ({"model": "m", "card": {"colour": "red"}}, "colour: "),
         ({"model": "m", "card": "red"}, "card"),

@@ -43,7 +43,7 @@ def test_a_damaged_manifest_is_refused_with_the_way_out(folder: Path, text: str)
 def test_a_manifest_of_another_format_says_so(folder: Path):
     plain = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     (folder / "manifest.json").write_text(json.dumps(plain | {"format": 2}), encoding="utf-8")
-    with pytest.raises(BuildError, match=r"manifest\.json: format: Input should be 1"):
+    with pytest.raises(BuildError, match=r"manifest\.json: format: must be 1"):
         read_manifest(folder)
 
 

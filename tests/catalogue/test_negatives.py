@@ -73,7 +73,7 @@ def test_the_digest_is_of_the_content_and_not_of_how_the_file_is_laid_out(tmp_pa
         ("[]", "(the whole file)"),
         ("[" * 100_000, "cannot be read: "),
         (json.dumps(PLAIN | {"K": 5}), "K: unknown key"),
-        (json.dumps(PLAIN | {"k": 0}), "k: Input should be greater than or equal to 1"),
+        (json.dumps(PLAIN | {"k": 0}), "k: must be greater than or equal to 1"),
         (json.dumps({"k": 1, "negatives": {}}), "embedder: this key is missing"),
         (json.dumps(PLAIN).replace('"RE"', '"REL"'), "negatives.waters.REL"),
         (ner(river=["river"]), "negatives.waters.NER: 'river' is among its own negatives"),

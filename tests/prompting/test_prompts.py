@@ -245,8 +245,8 @@ def test_a_prompt_for_chain_of_thought_needs_a_marker(write_prompt: WritePrompt)
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        ({"form": "table"}, r"answer\.form: Input should be 'records', 'grouped' or 'pairs'"),
-        ({"marker": ""}, r"answer\.marker: String should have at least 1 character"),
+        ({"form": "table"}, r"answer\.form: must be 'records', 'grouped' or 'pairs'"),
+        ({"marker": ""}, r"answer\.marker: must have at least 1 character"),
         ({"form": "pairs", "key": "records"}, "answer: key: only records stand under one; leave it out of pairs"),
         ({"separator": ","}, r"answer\.separator: unknown key"),
     ],

@@ -199,9 +199,9 @@ def test_an_answer_that_did_not_come_to_its_end_is_no_thought_and_asked_for_agai
     ("content", "said"),
     [
         ("", "Invalid JSON"),
-        ("[]", "Input should be an object"),
+        ("[]", "must be an object"),
         ('{"version": 1}', "benchmark: this key is missing"),
-        ('{"version": 2}', "version: Input should be 1"),
+        ('{"version": 2}', "version: must be 1"),
     ],
 )
 def test_a_file_that_is_none_of_thoughts_is_refused(content: str, said: str, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_thought_in_a_file_is_bounded_and_so_is_the_file(made: Path) -> None:
     plain = json.loads(made.read_text(encoding="utf-8"))
     plain["thoughts"][0]["thought"] = "x" * (LONGEST + 1)
     made.write_text(json.dumps(plain))
-    with pytest.raises(ContentError, match=r"thoughts\.0\.thought: String should have at most"):
+    with pytest.raises(ContentError, match=r"thoughts\.0\.thought: must have at most"):
         read_thoughts(made)
     with made.open("wb") as file:
         file.truncate(LARGEST + 1)
