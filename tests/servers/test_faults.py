@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -343,6 +344,8 @@ def test_the_log_file_outlives_a_killed_server(tmp_path: Path) -> None:
             OpenAI(base_url=server.base_url, api_key=KEY, max_retries=0) as client,
         ):
             assert [outcome(client, text) for _ in range(2)] == ["InternalServerError", "[]"]
+            while len(server.log()) < 2:  # a client has its answer a moment before the log has it
+                time.sleep(0.01)
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert [(line["id"], line["fault"], line["answered"]) for line in lines] == [
         (message_id(text), fault, fault is None) for text in ("first", "second") for fault in ("500", None)
