@@ -157,8 +157,9 @@ def think(
     """Have a teacher write the thoughts of demonstrations, for chain of thought.
 
     The teacher is shown each demonstration with its gold and asked, greedily, how one gets from the one to the other.
-    It is done once; the same command continues a file that is not complete. PROMPT is an id or path, one for each task;
-    by default those of the project. Use the file with --option method=chain-of-thought --option thoughts=FILE.
+    It is done once; the same command continues a file that is not complete, one for other tasks adds to it. PROMPT is
+    an id or path, one for each task; by default those of the project. Use the file with --option
+    method=chain-of-thought --option thoughts=FILE.
 
     Thoughts tell of the texts of a dataset: the file stays with you, as its licence says of the dataset itself.
 
@@ -185,11 +186,12 @@ def think(
 
 
 def _make(out: Path, wanted: Thoughts, asked: list[Asked], ask: Ask) -> None:
-    total = sum(len(drawn.samples) for _, drawn in asked)
+    number = 0
     with progress("thinking", unit="thoughts") as advance:
-        for held in make_thoughts(out, wanted, asked, ask):
-            advance(len(held.thoughts), total, "")
-    click.echo(f"{out}: {total} thoughts of {wanted.teacher.model or wanted.teacher.name}")
+        for held, left in make_thoughts(out, wanted, asked, ask):
+            number = len(held.thoughts)
+            advance(number, number + left, "")
+    click.echo(f"{out}: {number} thoughts of {wanted.teacher.model or wanted.teacher.name}")
 
 
 def _asking(teacher: LanguageModel) -> Ask:

@@ -129,14 +129,14 @@ def thoughts_to_make(benchmark: Benchmark, prompts: Sequence[str], k: int, seed:
     return [asked[key] for key in sorted(asked)]
 
 
-def make_thoughts(path: Path, wanted: Thoughts, asked: Sequence[Asked], ask: Ask) -> Iterator[Thoughts]:
-    """Ask the teacher for the thoughts that the file lacks, and yield what it holds after each.
+def make_thoughts(path: Path, wanted: Thoughts, asked: Sequence[Asked], ask: Ask) -> Iterator[tuple[Thoughts, int]]:
+    """Ask the teacher for the thoughts that the file lacks; after each, yield what it holds and how many it lacks.
 
-    ``wanted`` says what they are made from. A file that is there is continued and never overwritten: it is written
-    whole after each answer. Raises ContentError where it was made otherwise, and where an answer is no thought.
+    ``wanted`` says what they are made from. A file that is there is continued, with other prompts too, and never
+    overwritten: it is written whole after each answer. Raises ContentError where it was made otherwise, and where an
+    answer is no thought.
     """
     held = _continued(path, wanted)
-    yield held
     known = {(one.prompt, one.dataset, one.sample) for one in held.thoughts}
     left = [
         (file, sample)
@@ -144,17 +144,19 @@ def make_thoughts(path: Path, wanted: Thoughts, asked: Sequence[Asked], ask: Ask
         for sample in drawn.samples
         if (file.prompt.id, drawn.dataset, sample.id) not in known
     ]
+    yield held, len(left)
     if left:
         _refuse_unwritable(path)  # before anything is paid
     requests = [Request(thought_question(file.prompt, sample), file.prompt.max_new_tokens) for file, sample in left]
-    for place, said, finish_reason in ask(requests) if requests else ():
+    answers = ask(requests) if requests else ()
+    for number, (place, said, finish_reason) in enumerate(answers, 1):
         file, sample = left[place]
         _refuse_unfinished(finish_reason, sample)
         thought = clean(said, file.prompt, sample)
         made = Thought(prompt=file.prompt.id, dataset=sample.dataset, sample=sample.id, thought=thought)
         held = held.model_copy(update={"thoughts": [*held.thoughts, made]})
         _write(path, held)
-        yield held
+        yield held, len(left) - number
 
 
 def _continued(path: Path, wanted: Thoughts) -> Thoughts:
@@ -163,9 +165,11 @@ def _continued(path: Path, wanted: Thoughts) -> Thoughts:
     held = read_thoughts(path)
     here = wanted.provenance()
     for name, there in held.provenance().items():
-        if name != "created":
+        if name not in ("created", "prompts"):
             refuse_difference(str(path), name, there, here[name])
-    return held
+    for prompt_id in held.prompts.keys() & wanted.prompts.keys():
+        refuse_difference(str(path), f"prompts.{prompt_id}", held.prompts[prompt_id], wanted.prompts[prompt_id])
+    return held.model_copy(update={"prompts": held.prompts | wanted.prompts})
 
 
 def _refuse_unwritable(path: Path) -> None:

@@ -59,7 +59,8 @@ def wanted(benchmark: Benchmark, k: int = 2, seed: int = 0, **changed: Any) -> T
 def make(path: Path, benchmark: Benchmark, teacher: Teacher, /, **changed: Any) -> Thoughts:
     made = wanted(benchmark, **changed)
     asked = thoughts_to_make(benchmark, (), made.k, made.demonstration_seed, ShownIn.ENGLISH)
-    *_, last = make_thoughts(path, made, asked, teacher)
+    *_, (last, left) = make_thoughts(path, made, asked, teacher)
+    assert left == 0
     return last
 
 
@@ -149,6 +150,7 @@ def test_an_interrupted_file_is_continued_and_nothing_is_asked_twice(tmp_path: P
         ({"settings": {"temperature": 1}}, "settings is"),
         ({"teacher": SystemCard(name="another")}, "teacher is"),
         ({"manifest_digest": "f" * 64}, "manifest_digest is"),
+        ({"prompts": {"ner-cot-en": "f" * 64}}, r"prompts\.ner-cot-en is"),
     ],
 )
 def test_a_file_that_was_made_otherwise_is_not_overwritten(
@@ -182,6 +184,18 @@ def test_no_thought_and_one_without_end_are_refused_and_not_kept(says: str, tmp_
     with pytest.raises(ContentError, match=r"the teacher's thought on \S+ has \d+ characters; it must have 1 to"):
         make(path, demo, Teacher(says))
     assert not path.exists()
+
+
+def test_a_file_takes_thoughts_of_further_tasks(tmp_path: Path, demo: Benchmark) -> None:
+    path = tmp_path / "t.json"
+    first = make(path, demo.select(tasks=["NER"]), Teacher())
+    teacher = Teacher()
+    both = make(path, demo.select(tasks=["RE"]), teacher)
+    assert len(teacher.asked) == 2
+    assert both.thoughts[:2] == first.thoughts
+    assert set(both.prompts) == {"ner-cot-en", "re-cot-en"}
+    for task in ("NER", "RE"):
+        with_thoughts(demo.select(tasks=[task]), path)
 
 
 @pytest.mark.parametrize("reason", ["length", "refusal", "content_filter", "error"])
