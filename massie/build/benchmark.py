@@ -169,20 +169,25 @@ class Benchmark:
         for cell in self.cells(split):
             yield from self.cell_samples(cell, split)
 
-    def cell_samples(self, cell: Cell, split: Split | str | None = None) -> Iterator[Sample]:
-        """The samples of one cell, up to the selection's limit."""
-        samples = (sample for part in self.parts(cell, split) for sample in part.samples())
+    def cell_samples(self, cell: Cell, split: Split | str | None = None, *, gold: bool = True) -> Iterator[Sample]:
+        """The samples of one cell, up to the selection's limit, with their gold or without."""
+        samples = (sample for part in self.parts(cell, split, gold=gold) for sample in part.samples())
+        if not gold:
+            samples = (sample.without_gold() for sample in samples)
         if self._quotas(split) is None:
             return islice(samples, self.selection.limit)
         drawn = set(self.sample_ids(cell, split))
         return (sample for sample in samples if sample.id in drawn)
 
-    def parts(self, cell: Cell, split: Split | str | None = None) -> Iterator[CellData]:
-        """The data of one cell and split in parts, so that a large one need not be held at once."""
+    def parts(self, cell: Cell, split: Split | str | None = None, *, gold: bool = True) -> Iterator[CellData]:
+        """The data of one cell and split in parts, so that a large one need not be held at once.
+
+        Without ``gold`` the records of the instances need not be there.
+        """
         split = self._split(split)
         if self.folder is None:
             return iter([self._cells[cell, split]])
-        return read_parts(self.folder, cell, split, self.manifest.schemas(cell.dataset, cell.task))
+        return read_parts(self.folder, cell, split, self.manifest.schemas(cell.dataset, cell.task), gold=gold)
 
     def numbers(self, split: Split | str | None = None) -> dict[Cell, int]:
         """How many samples each cell of the selection has, up to its limit; the cells are sorted."""

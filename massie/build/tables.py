@@ -100,13 +100,20 @@ def read_cell_data(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema
     return cell_data(cell, split, schemas, *tables)
 
 
-def read_parts(folder: Path, cell: Cell, split: Split, schemas: tuple[Schema, ...]) -> Iterator[CellData]:
-    """The data of a cell and split in the parts in which it was written; raises BuildError as ``read_cell_data``."""
+def read_parts(
+    folder: Path, cell: Cell, split: Split, schemas: tuple[Schema, ...], *, gold: bool = True
+) -> Iterator[CellData]:
+    """The data of a cell and split in the parts in which it was written; raises BuildError as ``read_cell_data``.
+
+    Without ``gold`` the instances have no records: they are most of what documents take.
+    """
+    columns = INSTANCES.names if gold else ["id", "text"]
     try:
         files = [_opened(folder, cell, split, table) for table in ("instances", "samples")]
         rows = 0
         for group in range(files[0].num_row_groups):
-            instances, samples = (file.read_row_group(group) for file in files)
+            instances = files[0].read_row_group(group, columns)
+            samples = files[1].read_row_group(group)
             yield cell_data(cell, split, schemas, instances, moved(samples, -rows))
             rows += instances.num_rows
     except (OSError, pa.ArrowException) as error:
@@ -201,18 +208,24 @@ def cell_data(cell: Cell, split: Split, schemas: tuple[Schema, ...], instances: 
     """The cell and split that two tables hold."""
     kind = _KINDS[cell.task.value]
     read = [
-        Instance(row["id"], cell.dataset, cell.language, split, row["text"], tuple(_records(row["records"], kind)))
+        Instance(
+            row["id"], cell.dataset, cell.language, split, row["text"], tuple(_records(row.get("records", ()), kind))
+        )
         for row in _rows(instances)
     ]
     rows = [SampleRow(row["id"], row["instance"], tuple(row["schemas"])) for row in _rows(samples)]
     return CellData(cell, split, schemas, read, rows)
 
 
+_ROWS_AT_ONCE = 256
+
 _KINDS: dict[str, type[Record]] = {"NER": Span, "SF": Span, "RE": Relation, "ED": Event, "EE": Event}
 
 
-def _rows(table: pa.Table) -> Sequence[dict[str, Any]]:
-    return table.to_pylist()
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """The rows, some at a time: a part's as Python's dicts would take more memory than all else."""
+    for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        yield from batch.to_pylist()
 
 
 def _records(plain: Sequence[dict[str, Any]], kind: type[Record]) -> Iterator[Record]:

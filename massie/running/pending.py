@@ -41,13 +41,13 @@ class Pending:
         Memory is bounded by a part of a cell.
         """
         for cell in cells:
-            every = self.benchmark.cell_samples(cell)
+            every = self.benchmark.cell_samples(cell, gold=False)
             while samples := list(islice(every, _TOGETHER)):
                 left = self._unanswered([sample.id for sample in samples])
                 asked = [sample for sample in samples if sample.id in left]
                 if by_head:
                     asked.sort(key=lambda sample: [schema.name for schema in sample.schemas])
-                yield from (sample.without_gold() for sample in asked)
+                yield from asked
 
     def _unanswered(self, ids: list[str]) -> set[str]:
         return self.store.unanswered(ids, lasting=not self.failed_too)

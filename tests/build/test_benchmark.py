@@ -156,6 +156,13 @@ def test_without_gold_a_sample_is_what_an_adapter_sees(demo: Benchmark):
     assert sample.without_gold().id == sample.id
 
 
+def test_the_samples_of_a_cell_are_had_without_gold(folder: Path, demo: Benchmark):
+    for part in (Benchmark.open(folder), demo.select(max_samples=50)):
+        for cell in part.cells():
+            whole = part.cell_samples(cell)
+            assert list(part.cell_samples(cell, gold=False)) == [sample.without_gold() for sample in whole]
+
+
 @pytest.mark.parametrize("split", ["test", "train"])
 def test_the_samples_are_had_as_a_dataset_with_gold_as_json(folder: Path, split: str):
     from datasets import Dataset  # pyright: ignore[reportMissingTypeStubs]

@@ -126,9 +126,9 @@ def test_the_texts_are_read_as_they_are_asked_for(
     read: list[object] = []
     reading: Callable[..., object] = Benchmark.cell_samples
 
-    def noted(self: Benchmark, cell: object, split: object = None) -> object:
+    def noted(self: Benchmark, cell: object, **options: object) -> object:
         read.append(cell)
-        return reading(self, cell, split)
+        return reading(self, cell, **options)
 
     monkeypatch.setattr(Benchmark, "cell_samples", noted)
     left = Pending(demo, store)
