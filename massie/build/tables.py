@@ -218,7 +218,6 @@ def cell_data(cell: Cell, split: Split, schemas: tuple[Schema, ...], instances: 
 
 
 _ROWS_AT_ONCE = 256
-
 _KINDS: dict[str, type[Record]] = {"NER": Span, "SF": Span, "RE": Relation, "ED": Event, "EE": Event}
 
 

@@ -77,7 +77,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; errors become one clear message and an exit code that tells who is at fault."""
-    # Arrow's own allocator keeps what it freed: 100 MB in a run over a million samples, and it is no faster here.
+    # Arrow's own allocator keeps much of what it freed, and a long run would hold it to its end.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         status = cli.main(prog_name="massie", standalone_mode=False)

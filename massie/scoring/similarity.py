@@ -95,7 +95,7 @@ def best_assignment(rows: Sequence[Fields], columns: Sequence[Fields]) -> tuple[
         return values, [max(values)], max(values)
     if len(rows) * len(columns) > _PAIRS_AT_ONCE:
         return _best_assignment_by_blocks(rows, columns)
-    from scipy.optimize import linear_sum_assignment  # 50 MB that a run which only asks need not hold
+    from scipy.optimize import linear_sum_assignment  # large, and a run that only asks does without
 
     matrix = similarities(rows, columns)
     matched = fsum(matrix[linear_sum_assignment(matrix, maximize=True)].tolist())
